@@ -1,0 +1,1 @@
+"""What the services share: contracts (what is said) and runtime (how a service runs)."""

@@ -1,0 +1,1 @@
+"""What Deskbus's services promise each other and the outside. Depends on msgspec alone."""

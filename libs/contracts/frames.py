@@ -1,0 +1,165 @@
+"""Client frames: what travels over a WebSocket, each a JSON object with `type` and `timestamp`.
+
+Frames of a conversation carry `cursor`: opaque; a client that reconnects with the last one that it saw misses and
+repeats nothing.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+from msgspec import UNSET, Struct, UnsetType
+
+from .knowledge import Source
+from .session import Message, SessionStatus
+
+Stage = Literal["context", "attachments", "knowledge", "model", "tool"]
+
+
+def _snake(name: str) -> str:
+    return "".join("_" + c.lower() if c.isupper() else c for c in name).lstrip("_")
+
+
+class Frame(Struct, kw_only=True, tag_field="type", tag=_snake):
+    """What every frame has. `timestamp` and `cursor` are set when the frame is sent."""
+
+    timestamp: datetime | UnsetType = UNSET
+    cursor: str | UnsetType = UNSET
+
+
+# --- client to server
+
+
+def _client(name: str) -> str:
+    return name.removeprefix("Client").lower()
+
+
+class ClientFrame(Struct, kw_only=True, tag_field="type", tag=_client):
+    """What every frame from a client has."""
+
+
+class ClientMessage(ClientFrame):
+    """A customer's message."""
+
+    content: str
+    client_message_id: str | None = None
+    attachments: list[str] | None = None
+    attachment_ids: list[str] | None = None
+
+
+class ClientPing(ClientFrame):
+    """Asks for a `pong`."""
+
+    id: str | int | None = None
+
+
+# --- server to client
+
+
+class Connected(Frame):
+    """The socket follows its session."""
+
+    session_id: str
+    client_id: str
+    status: SessionStatus
+    protocol: str
+    resumed: bool
+    server_version: str
+
+
+class Acknowledged(Frame):
+    """The message is stored."""
+
+    message_id: str
+    seq: int
+    client_message_id: str | None = None
+    duplicate: bool = False
+
+
+class Start(Frame):
+    """An attempt to answer begins; drop the partial text of the one before."""
+
+    turn_id: str
+    attempt: int
+
+
+class Status(Frame):
+    """What the answer is waiting for."""
+
+    stage: Stage
+    message: str
+    turn_id: str | UnsetType = UNSET
+    attempt: int | UnsetType = UNSET
+
+
+class Sources(Frame):
+    """The candidates; those that the answer used stand in `complete`."""
+
+    sources: list[Source]
+    turn_id: str | UnsetType = UNSET
+    attempt: int | UnsetType = UNSET
+
+
+class Text(Frame):
+    """A piece of the answer; `offset` counts the characters (code points) before it in this attempt."""
+
+    content: str
+    offset: int
+    turn_id: str | UnsetType = UNSET
+    attempt: int | UnsetType = UNSET
+
+
+class Complete(Frame):
+    """The answer is stored; the text frames of the last attempt, joined, equal `message.content`."""
+
+    turn_id: str
+    attempt: int
+    message: Message
+    confidence: float | None
+    processing_time: float | None
+    requires_escalation: bool = False
+
+
+class Cancelled(Frame):
+    """The answer was called off; what was shown of it is void unless the history has it."""
+
+    turn_id: str
+    reason: str
+
+
+class Error(Frame):
+    """Something went wrong, in words and as a stable code."""
+
+    code: str
+    message: str
+    retryable: bool = False
+    turn_id: str | UnsetType = UNSET
+
+
+class MessageAddedFrame(Frame, tag="message_added"):
+    """A message that this socket did not send: from another socket, HTTP, or an operator."""
+
+    message: Message
+
+
+class SessionUpdated(Frame):
+    """The session's status changed."""
+
+    status: SessionStatus
+
+
+class Pong(Frame):
+    """The answer to `ping`, with its `id`."""
+
+    id: str | int | None = None
+
+
+class Draining(Frame):
+    """The server is about to restart; reconnect after `retry_after_ms` with the last cursor."""
+
+    retry_after_ms: int
+
+
+class Resync(Frame):
+    """Frames were dropped: fetch the history from `seq`."""
+
+    seq: int

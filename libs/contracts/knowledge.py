@@ -1,0 +1,42 @@
+"""What the knowledge service is asked and tells: passages that may answer a question."""
+
+from typing import Any
+
+from msgspec import Struct
+
+
+class Source(Struct, frozen=True, kw_only=True):
+    """A passage that an answer may rest on.
+
+    Attributes:
+        metadata: `document_id`, `title`, `source`, `version`, `chunk` and what else the document carries.
+        relevance_score: how near the passage is to the question, 0 (nothing in common) to 1 (the same text):
+            the cosine of their embeddings, cut off at 0.
+        rank: 1 for the nearest.
+    """
+
+    content: str
+    metadata: dict[str, Any]
+    relevance_score: float
+    rank: int
+
+
+class Search(Struct, frozen=True, kw_only=True):
+    """Ask for the passages nearest to a question."""
+
+    query: str
+    limit: int = 5
+    min_score: float | None = None
+
+
+class SearchResult(Struct, frozen=True, kw_only=True):
+    """The passages found, nearest first; none where nothing is near enough.
+
+    Attributes:
+        method: how they were found: `dense` (by meaning), `lexical` (by words).
+        model: the embedding model's name.
+    """
+
+    sources: list[Source]
+    method: str
+    model: str

@@ -1,0 +1,346 @@
+"""What the session service is asked and tells: sessions, messages, turns and their event log.
+
+Times are aware UTC. `seq` numbers a session's messages densely from 1, `ev_seq` its events.
+"""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from msgspec import Raw, Struct
+
+from .knowledge import Source
+
+SessionStatus = Literal["active", "escalated", "ended"]
+Role = Literal["user", "assistant", "operator", "system"]
+MessageStatus = Literal["complete", "cancelled", "failed"]
+
+
+class Session(Struct, frozen=True, kw_only=True):
+    """A conversation, as clients see it."""
+
+    session_id: str
+    thread_id: str
+    status: SessionStatus
+    created_at: datetime
+    updated_at: datetime
+    last_activity: datetime
+    user_id: str | None = None
+    metadata: dict[str, Any] = {}
+
+
+class AttachmentRef(Struct, frozen=True):
+    """An upload, as a message names it; `size` in bytes."""
+
+    attachment_id: str
+    filename: str
+    content_type: str
+    size: int
+
+
+class Message(Struct, frozen=True, kw_only=True):
+    """One message of a session, as it is stored and shown.
+
+    Attributes:
+        confidence: how well the sources support an answer, 0..1; None for what is not an answer.
+        processing_time: seconds from the first question's acceptance to the stored answer.
+        turn_id: the turn that this message belongs to: the one that answers it, or the one that it answers.
+        metadata: facts about how an answer came to be: `model`, `attempt`, `error` and the like.
+    """
+
+    id: str
+    seq: int
+    role: Role
+    content: str
+    timestamp: datetime
+    status: MessageStatus = "complete"
+    attachments: list[AttachmentRef] = []
+    sources: list[Source] = []
+    tools_used: list[str] = []
+    confidence: float | None = None
+    processing_time: float | None = None
+    turn_id: str | None = None
+    client_message_id: str | None = None
+    metadata: dict[str, Any] = {}
+
+
+# --- sessions
+
+
+class OpenSession(Struct, frozen=True, kw_only=True):
+    """Open a session under an id that the caller minted, so that asking twice opens one.
+
+    A second request with the same idempotency key gives the first one's session.
+    """
+
+    session_id: str
+    thread_id: str
+    user_id: str | None = None
+    metadata: dict[str, Any] = {}
+    idempotency_key: str | None = None
+
+
+class GetSession(Struct, frozen=True):
+    """Ask for the session that the subject names."""
+
+
+class ListSessions(Struct, frozen=True, kw_only=True):
+    """Ask for a tenant's sessions, newest first."""
+
+    user_id: str | None = None
+    status: SessionStatus | None = None
+    limit: int = 20
+    offset: int = 0
+
+
+class SessionPage(Struct, frozen=True):
+    """Some of a tenant's sessions, and how many there are in all."""
+
+    sessions: list[Session]
+    total: int
+
+
+class SetStatus(Struct, frozen=True):
+    """Move a session to a status; the one that it already has changes nothing."""
+
+    status: SessionStatus
+
+
+# --- messages
+
+
+class PostMessage(Struct, frozen=True, kw_only=True):
+    """Add a customer's message. The same `client_message_id` always gives the same message."""
+
+    message_id: str
+    client_message_id: str
+    content: str
+    attachments: list[AttachmentRef] = []
+
+
+class MessagePosted(Struct, frozen=True):
+    """The message is stored; `duplicate` where it already was."""
+
+    message_id: str
+    seq: int
+    client_message_id: str
+    status: SessionStatus
+    duplicate: bool = False
+
+
+class GetHistory(Struct, frozen=True, kw_only=True):
+    """Ask for messages by `seq`: from the oldest (`asc`) or the newest (`desc`), after a `seq`, past an offset."""
+
+    limit: int = 50
+    offset: int = 0
+    order: Literal["asc", "desc"] = "asc"
+    after_seq: int | None = None
+
+
+class History(Struct, frozen=True):
+    """Some of a session's messages, and how many there are in all."""
+
+    messages: list[Message]
+    total: int
+
+
+# --- the event log
+
+
+class EventRecord(Struct, frozen=True, kw_only=True):
+    """One row of a session's event log: its place, what happened, and the event's payload as it was written."""
+
+    ev_seq: int
+    type: str
+    time: datetime
+    payload: Raw
+    version: int = 1
+
+
+class EventsAfter(Struct, frozen=True, kw_only=True):
+    """Ask for the events after one; None asks only where the log stands now."""
+
+    ev_seq: int | None = None
+    limit: int = 500
+
+
+class OpenTurn(Struct, frozen=True, kw_only=True):
+    """The turn that is under way: which attempt, and the agent that holds its lease (None while it waits)."""
+
+    turn_id: str
+    attempt: int
+    agent_id: str | None = None
+
+
+class EventsPage(Struct, frozen=True, kw_only=True):
+    """Events in order, and where the session stood when they were read, in one snapshot."""
+
+    events: list[EventRecord]
+    last_ev_seq: int
+    status: SessionStatus
+    open_turn: OpenTurn | None = None
+
+
+# --- turns
+
+
+class ClaimTurn(Struct, frozen=True, kw_only=True):
+    """An agent's free slot asks for work. Asking again with the same `claim_id` gives the same turn."""
+
+    agent_id: str
+    claim_id: str
+    history_limit: int = 10
+
+
+class ClaimedTurn(Struct, frozen=True, kw_only=True):
+    """A turn under a lease.
+
+    Attributes:
+        epoch: the session's control epoch; an answer given under another one is refused.
+        lease_s: seconds until the lease runs out, counted from the claim.
+        questions: the messages to answer, oldest first.
+        history: the messages before them, oldest first.
+    """
+
+    session_id: str
+    tenant: str
+    turn_id: str
+    attempt: int
+    epoch: int
+    lease_s: float
+    questions: list[Message]
+    history: list[Message] = []
+    user_id: str | None = None
+    traceparent: str = ""
+
+
+class ClaimReply(Struct, frozen=True):
+    """The turn claimed, or None where there is nothing to do."""
+
+    turn: ClaimedTurn | None = None
+
+
+class RenewLease(Struct, frozen=True, kw_only=True):
+    """Keep a turn; refused with `lease_lost` where another attempt holds it."""
+
+    turn_id: str
+    attempt: int
+    agent_id: str
+
+
+class LeaseRenewed(Struct, frozen=True):
+    """The lease holds for `lease_s` more seconds."""
+
+    lease_s: float
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """What an agent found to say."""
+
+    content: str
+    sources: list[Source] = []
+    confidence: float | None = None
+    tools_used: list[str] = []
+    metadata: dict[str, Any] = {}
+
+
+class CompleteTurn(Struct, frozen=True, kw_only=True):
+    """Store a turn's answer; refused where attempt or epoch are not the current ones."""
+
+    turn_id: str
+    attempt: int
+    epoch: int
+    message_id: str
+    answer: Answer
+
+
+class FailTurn(Struct, frozen=True, kw_only=True):
+    """Give a turn back: the next attempt starts at once, after the last the turn is sealed as failed.
+
+    Attributes:
+        code: what went wrong, stable.
+        counted: False gives the attempt back as well (an agent that drains has not failed).
+    """
+
+    turn_id: str
+    attempt: int
+    code: str
+    counted: bool = True
+
+
+class TurnSettled(Struct, frozen=True):
+    """How the turn stands; the stored answer where there is one."""
+
+    status: Literal["queued", "completed", "failed"]
+    message: Message | None = None
+
+
+# --- events
+
+
+class SessionOpened(Struct, frozen=True):
+    """A session was opened."""
+
+    session: Session
+
+
+class SessionStatusChanged(Struct, frozen=True):
+    """A session's status changed."""
+
+    status: SessionStatus
+    previous: SessionStatus
+    epoch: int
+
+
+class MessageAdded(Struct, frozen=True):
+    """A message was stored, whoever wrote it."""
+
+    message: Message
+
+
+class TurnStarted(Struct, frozen=True, kw_only=True):
+    """An agent took a turn; `attempt` above 1 means that what the one before said is void."""
+
+    turn_id: str
+    attempt: int
+    epoch: int
+    agent_id: str
+    answers_seq: list[int]
+
+
+class TurnCompleted(Struct, frozen=True, kw_only=True):
+    """A turn's answer is stored."""
+
+    turn_id: str
+    attempt: int
+    answers_seq: list[int]
+    message: Message
+
+
+class TurnFailed(Struct, frozen=True, kw_only=True):
+    """A turn was given up after its last attempt; the stored message says so to the customer."""
+
+    turn_id: str
+    attempt: int
+    answers_seq: list[int]
+    code: str
+    message: Message
+
+
+class TurnCancelled(Struct, frozen=True, kw_only=True):
+    """A turn was called off before its answer was stored; `reason` is why."""
+
+    turn_id: str
+    attempt: int
+    answers_seq: list[int]
+    reason: str
+
+
+# --- doorbells
+
+
+class TurnReady(Struct, frozen=True):
+    """There may be a turn to claim."""
+
+
+class OutboxReady(Struct, frozen=True):
+    """There may be events to publish."""

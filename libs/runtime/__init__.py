@@ -1,0 +1,1 @@
+"""How a Deskbus service runs: bus, database, settings, logs. No business nouns here."""

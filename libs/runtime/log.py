@@ -1,0 +1,56 @@
+"""Logs: one line an event on standard output, for people on a terminal and as JSON elsewhere.
+
+Event names are static. Customer words may stand only under keys that begin with `pii.`, which production drops.
+"""
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+from .settings import CommonSettings
+
+Logger = structlog.stdlib.BoundLogger
+
+
+def configure(settings: CommonSettings, service: str, instance: str) -> Logger:
+    """Set up logging for this process and give its logger."""
+    console = settings.log_format == "console" or (settings.log_format == "auto" and sys.stdout.isatty())
+    level = getattr(logging, settings.log_level.upper())
+    processors: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso" if not console else "%H:%M:%S", utc=not console),
+    ]
+    if settings.environment == "production":
+        processors.append(_drop_pii)
+    if console:
+        processors += [
+            structlog.processors.format_exc_info,
+            structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), pad_event_to=24),
+        ]
+    else:
+        processors += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    structlog.configure(
+        processors=processors,
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    _quiet_libraries(level)
+    log: Logger = structlog.get_logger()
+    return log if console else log.bind(service=service, instance=instance)
+
+
+def _drop_pii(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    return {key: value for key, value in event.items() if not key.startswith("pii.")}
+
+
+def _quiet_libraries(level: int) -> None:
+    """Let other people's libraries speak only when something is wrong; nats-py tells through callbacks instead."""
+    logging.basicConfig(
+        stream=sys.stdout, level=max(level, logging.WARNING), format="%(levelname)s %(name)s %(message)s"
+    )
+    logging.getLogger("nats").setLevel(logging.CRITICAL)

@@ -1,0 +1,187 @@
+"""Run a service: settings, logs, ordered start, start-up checks, signals, drain, ordered stop.
+
+A service's `build` wires it on a `Scope`: resources are entered in order and left in reverse; background work is owned
+by one task group; a failure in it ends the process, so that its supervisor can start a sound one.
+"""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from typing import TypeVar, cast
+
+import structlog
+
+from libs.contracts.context import Context
+from libs.contracts.errors import DeskError
+from libs.contracts.health import AskHealth, CheckResult, HealthReport
+
+from . import log as logs
+from .health import Check, Probe, try_all
+from .ids import mint
+from .settings import BadSettings, CommonSettings, load
+
+T = TypeVar("T")
+S = TypeVar("S", bound=CommonSettings)
+Build = Callable[["Scope", S], Awaitable[None]]
+
+VERSION = "0.1.0"
+
+
+class NotReady(Exception):
+    """A start-up check that the service cannot do without has failed."""
+
+
+class Scope:
+    """What a service is wired on.
+
+    Attributes:
+        name: the service.
+        instance: this process, unlike any other, safe in subjects.
+        draining: whether the service is on its way out.
+    """
+
+    def __init__(self, name: str, instance: str, log: logs.Logger) -> None:
+        self.name = name
+        self.instance = instance
+        self.log = log
+        self.version = VERSION
+        self.draining = False
+        self._started = False
+        self._stack = AsyncExitStack()
+        self._tasks = asyncio.TaskGroup()
+        self._background: list[asyncio.Task[None]] = []
+        self._checks: list[Check] = []
+        self._drains: list[tuple[str, Callable[[], Awaitable[None]], float]] = []
+
+    async def enter(self, name: str, resource: AbstractAsyncContextManager[T]) -> T:
+        """Open a resource; it is closed at the stop, after all that was opened later."""
+        entered = await self._stack.enter_async_context(resource)
+        self._stack.callback(self.log.debug, "closed", part=name)
+        return entered
+
+    def spawn(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Run something for as long as the service lives; it is cancelled at the stop."""
+
+        async def run() -> None:
+            await work()
+
+        self._background.append(self._tasks.create_task(run(), name=name))
+
+    def check(self, name: str, probe: Probe, *, required: bool = True) -> None:
+        """Add a readiness check: `probe` gives a detail, or raises what is wrong."""
+        self._checks.append(Check(name, probe, required))
+
+    def on_drain(self, name: str, action: Callable[[], Awaitable[None]], timeout: float) -> None:
+        """Do something, for at most `timeout` seconds, between the stop signal and the closing of the parts."""
+        self._drains.append((name, action, timeout))
+
+    async def report(self) -> HealthReport:
+        """Say how this process is, by trying everything that it stands on."""
+        results = await try_all(self._checks)
+        ready = self._started and not self.draining and all(result.ok or not result.required for result in results)
+        return HealthReport(self.name, self.instance, self.version, ready, results)
+
+    async def health(self, request: AskHealth, ctx: Context) -> HealthReport:  # noqa: ARG002 - a handler's shape
+        """Answer a health question from the bus."""
+        return await self.report()
+
+    # --- the life of a service, called by `run`
+
+    async def live(self, build: Callable[["Scope"], Awaitable[None]], stop: asyncio.Event) -> None:
+        """Build, check, serve until `stop`, drain, close."""
+        async with self._tasks, self._stack:
+            await build(self)
+            await self._startup_checks()
+            self._started = True
+            self.log.info("ready", service=self.name, instance=self.instance)
+            await stop.wait()
+            await self._drain()
+            await self._cancel_background()
+        self.log.info("stopped", service=self.name)
+
+    async def _startup_checks(self) -> None:
+        results = await try_all(self._checks)
+        line = {result.name: _shown(result) for result in results}
+        self.log.info("startup_checks", **line)
+        if failed := [result for result in results if result.required and not result.ok]:
+            raise NotReady("; ".join(f"{result.name}: {result.detail}" for result in failed))
+        for result in results:
+            if not result.ok:
+                self.log.warning("degraded", part=result.name, detail=result.detail)
+
+    async def _drain(self) -> None:
+        self.draining = True
+        self.log.info("draining", service=self.name)
+        for name, action, timeout in self._drains:
+            try:
+                async with asyncio.timeout(timeout):
+                    await action()
+            except Exception as error:
+                # One part that fails to drain must not keep the others from it.
+                self.log.warning("drain_failed", part=name, error=type(error).__name__)
+
+    async def _cancel_background(self) -> None:
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+
+
+def _shown(result: CheckResult) -> str:
+    return ("ok" if result.ok else "FAILED") + (f" ({result.detail})" if result.detail else "")
+
+
+def run(name: str, kind: type[S], build: Build[S]) -> None:
+    """Run a service until it is told to stop; leaves the process with 0, or with 1 and the reason on its last line."""
+    try:
+        settings = load(kind)
+    except BadSettings as fault:
+        print(fault, file=sys.stderr)
+        sys.exit(2)
+    instance = mint(name)
+    log = logs.configure(settings, name, instance)
+    scope_build = _bound(build, settings)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        fault = runner.run(_main(Scope(name, instance, log), scope_build))
+    if fault:
+        log.error("cannot_go_on", service=name, reason=fault)
+        sys.exit(1)
+
+
+def _bound(build: Build[S], settings: S) -> Callable[[Scope], Awaitable[None]]:
+    return lambda scope: build(scope, settings)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop  # noqa: PLC0415 - absent on Windows, where asyncio's own loop serves
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+async def _main(scope: Scope, build: Callable[[Scope], Awaitable[None]]) -> str | None:
+    """Live; give the reason where it ended badly."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    structlog.contextvars.clear_contextvars()
+    try:
+        await scope.live(build, stop)
+    except (BaseExceptionGroup, Exception) as error:
+        return _reason(scope.log, error)
+    return None
+
+
+def _reason(log: logs.Logger, error: BaseException) -> str:
+    """Give an operator's sentence for what ended the service; what is not expected is logged whole."""
+    if isinstance(error, BaseExceptionGroup):
+        return _reason(log, cast("BaseExceptionGroup[BaseException]", error).exceptions[0])
+    if isinstance(error, NotReady):
+        return str(error)
+    if isinstance(error, DeskError):
+        return error.detail
+    log.error("crashed", exc_info=error)
+    return f"{type(error).__name__}: {error}"

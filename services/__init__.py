@@ -1,0 +1,1 @@
+"""The five services of Deskbus. None imports another: they speak over the bus."""

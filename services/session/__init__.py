@@ -1,0 +1,1 @@
+"""The session service: sessions, messages, turns, and the event log."""

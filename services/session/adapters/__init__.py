@@ -1,0 +1,1 @@
+"""Drivers of the session service, each named for its technology."""

@@ -1,0 +1,53 @@
+"""Composition root of the session service."""
+
+import asyncio
+from pathlib import Path
+
+from libs.contracts.bus_map import OUTBOX_READY
+from libs.contracts.context import Context
+from libs.contracts.errors import DeskError
+from libs.contracts.session import OutboxReady
+from libs.runtime.nats import NatsBus
+from libs.runtime.postgres import Database
+from libs.runtime.relay import Relay
+from libs.runtime.service import Scope
+
+from . import routes
+from .adapters.herald import BusHerald
+from .adapters.postgres import PostgresStore
+from .app import App
+from .settings import Settings
+
+_SWEEP_EVERY_S = 1.0
+
+
+async def build(scope: Scope, settings: Settings) -> None:
+    """Wire the service."""
+    sql = Path(__file__).parent / "sql"
+    database = await scope.enter(
+        "database", Database.connect(settings.database_url, "session", sql, pool_size=settings.database_pool)
+    )
+    bus = await scope.enter("bus", NatsBus.connect(settings.nats_url, scope.instance))
+    relay = Relay("session", database, bus)
+    app = App(PostgresStore(database), BusHerald(bus, relay.wake), settings.turn_lease_s)
+
+    scope.check("Database", database.probe)
+    scope.check("Tables", database.probe_tables)
+    scope.check("Message broker", bus.ping)
+
+    async def on_outbox(_: OutboxReady, __: Context) -> None:
+        relay.wake()
+
+    async def sweep() -> None:
+        while True:
+            try:
+                await app.sweep()
+            except DeskError as fault:
+                scope.log.debug("sweep_paused", reason=fault.code)
+            await asyncio.sleep(_SWEEP_EVERY_S)
+
+    await bus.listen(OUTBOX_READY, on_outbox)
+    await routes.serve(bus, app, scope)
+    scope.spawn("relay", relay.run)
+    scope.spawn("sweeper", sweep)
+    scope.on_drain("relay", relay.drained, timeout=5)

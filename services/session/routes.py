@@ -1,0 +1,23 @@
+"""What the session service answers: channel -> use case."""
+
+from libs.contracts import bus_map
+from libs.runtime.bus import Bus
+from libs.runtime.service import Scope
+
+from .app import App
+
+
+async def serve(bus: Bus, app: App, scope: Scope) -> None:
+    """Answer the service's channels."""
+    await bus.serve(bus_map.OPEN_SESSION, app.open_session)
+    await bus.serve(bus_map.GET_SESSION, app.get_session)
+    await bus.serve(bus_map.LIST_SESSIONS, app.list_sessions)
+    await bus.serve(bus_map.SET_STATUS, app.set_status)
+    await bus.serve(bus_map.POST_MESSAGE, app.post_message)
+    await bus.serve(bus_map.HISTORY, app.history)
+    await bus.serve(bus_map.EVENTS_AFTER, app.events_after)
+    await bus.serve(bus_map.CLAIM_TURN, app.claim_turn)
+    await bus.serve(bus_map.RENEW_LEASE, app.renew_lease)
+    await bus.serve(bus_map.COMPLETE_TURN, app.complete_turn)
+    await bus.serve(bus_map.FAIL_TURN, app.fail_turn)
+    await bus.serve(bus_map.SESSION_HEALTH, scope.health)
