@@ -34,6 +34,7 @@ _MISSING = (
     asyncpg.InvalidSchemaNameError,
     asyncpg.InvalidCatalogNameError,
     asyncpg.UndefinedObjectError,
+    asyncpg.InvalidParameterValueError,  # the role of the connection does not exist
 )
 
 # A paused or lost client must not hold a session's row lock: the server ends its transaction.
@@ -173,6 +174,8 @@ def _told(error: Exception, schema: str) -> Exception:
     """Give the error that may be told; a driver's own stays only as its cause."""
     if isinstance(error, _MISSING):
         return _not_initialised(schema, str(error))
+    if isinstance(error, asyncpg.InvalidAuthorizationSpecificationError):
+        return Internal("database_refused", "The database refuses the user or password of DESKBUS_DATABASE_URL")
     if isinstance(error, _TRANSIENT):
         return Unavailable("database_unavailable", "The database does not answer right now; try again in a moment")
     return error

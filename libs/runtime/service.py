@@ -87,26 +87,35 @@ class Scope:
         """Answer a health question from the bus."""
         return await self.report()
 
+    async def check_now(self) -> None:
+        """Try the checks added so far, and go no further where one fails that is required.
+
+        Raises:
+            NotReady: with what failed and its remedy.
+        """
+        _refuse_failed(await try_all(self._checks))
+
     # --- the life of a service, called by `run`
 
     async def live(self, build: Callable[["Scope"], Awaitable[None]], stop: asyncio.Event) -> None:
         """Build, check, serve until `stop`, drain, close."""
         async with self._tasks, self._stack:
-            await build(self)
-            await self._startup_checks()
-            self._started = True
-            self.log.info("ready", service=self.name, instance=self.instance)
-            await stop.wait()
-            await self._drain()
-            await self._cancel_background()
+            try:
+                await build(self)
+                await self._startup_checks()
+                self._started = True
+                self.log.info("ready", service=self.name, instance=self.instance)
+                await stop.wait()
+                await self._drain()
+            finally:
+                await self._cancel_background()  # before the parts are closed that it uses
         self.log.info("stopped", service=self.name)
 
     async def _startup_checks(self) -> None:
         results = await try_all(self._checks)
         line = {result.name: _shown(result) for result in results}
         self.log.info("startup_checks", **line)
-        if failed := [result for result in results if result.required and not result.ok]:
-            raise NotReady("; ".join(f"{result.name}: {result.detail}" for result in failed))
+        _refuse_failed(results)
         for result in results:
             if not result.ok:
                 self.log.warning("degraded", part=result.name, detail=result.detail)
@@ -126,6 +135,11 @@ class Scope:
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
+
+
+def _refuse_failed(results: list[CheckResult]) -> None:
+    if failed := [result for result in results if result.required and not result.ok]:
+        raise NotReady("; ".join(f"{result.name}: {result.detail}" for result in failed))
 
 
 def _shown(result: CheckResult) -> str:

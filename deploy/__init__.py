@@ -1,0 +1,1 @@
+"""How Deskbus is run: on a laptop (`local`), with compose, and on Kubernetes."""

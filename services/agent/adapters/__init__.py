@@ -1,0 +1,1 @@
+"""The drivers of the agent, each module named for its technology."""

@@ -1,0 +1,7 @@
+"""The use cases of the agent: claim turns, answer them, and say how far an answer is."""
+
+from .attempt import Limits, Means
+from .claims import Capacity, Claim, Claimer
+from .turns import Turns
+
+__all__ = ["Capacity", "Claim", "Claimer", "Limits", "Means", "Turns"]

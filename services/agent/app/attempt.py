@@ -1,0 +1,206 @@
+"""One attempt to answer a turn: look up, stream, store."""
+
+import asyncio
+from contextlib import aclosing
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from libs.contracts.bus_map import COMPLETE_TURN, SEARCH
+from libs.contracts.channels import Announcer, Caller
+from libs.contracts.errors import Conflict, DeskError, NotFound
+from libs.contracts.frames import Sources
+from libs.contracts.knowledge import Search, Source
+from libs.contracts.session import Answer, ClaimedTurn, CompleteTurn
+from services.agent.domain import question, replies
+from services.agent.domain.prompt import Outcome, Prompt, cited
+from services.agent.ports import Log, Model, ModelFault
+
+from .broadcast import Broadcast
+from .lease import Lease
+
+# How soon an answer that could not be stored is offered again, in seconds; only the end of the lease stops this.
+_STORE_AGAIN_S = 0.5
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """What an attempt may take; times in seconds."""
+
+    turn_s: float = 120.0
+    first_token_s: float = 15.0
+    knowledge_s: float = 3.0
+    text_interval_s: float = 0.035
+    passages: int = 5
+
+
+class Means(Struct, frozen=True, kw_only=True):
+    """What attempts are made with."""
+
+    caller: Caller
+    announcer: Announcer
+    model: Model
+    log: Log
+    agent_id: str
+    limits: Limits
+
+
+class Ending(Struct, frozen=True):
+    """How an attempt ended: `answered`, `apologised`, `failed`, `refused` or `lease_lost`, and the fault's code."""
+
+    outcome: str
+    code: str = ""
+
+
+class Fault(Exception):
+    """A part that the answer needs has failed: `knowledge` or `model`."""
+
+    def __init__(self, part: str, code: str) -> None:
+        super().__init__(code)
+        self.part = part
+        self.code = code
+
+
+class Attempt:
+    """One attempt. `storing` says that its answer is on its way and may be stored already."""
+
+    def __init__(self, means: Means, turn: ClaimedTurn, lease: Lease, message_id: str) -> None:
+        self.turn = turn
+        self.storing = False
+        self._means = means
+        self._lease = lease
+        self._message_id = message_id
+        self.broadcast = Broadcast(
+            means.announcer, turn, interval_s=means.limits.text_interval_s, may_speak=lease.holds
+        )
+
+    async def run(self, *, renew_at_once: bool) -> Ending:
+        """Answer for as long as the lease holds; once it is lost nothing more is said or stored."""
+        ending = Ending("lease_lost")
+        try:
+            async with asyncio.timeout_at(self._lease.ends_at) as hold, asyncio.TaskGroup() as beside:
+                keeper = beside.create_task(self._lease.keep(hold, at_once=renew_at_once))
+                teller = beside.create_task(self.broadcast.run())
+                ending = await self._settle()
+                keeper.cancel()
+                teller.cancel()
+        except TimeoutError:
+            # Only the lease's end comes out as this: every other time-out inside is dealt with there.
+            return Ending("lease_lost")
+        return ending
+
+    async def _settle(self) -> Ending:
+        try:
+            answer = await self._reply()
+        except Fault as fault:
+            return Ending("failed", fault.code)
+        await self.broadcast.flush()
+        return await self._store(answer)
+
+    async def _reply(self) -> Answer:
+        """Write the answer, or an apology where nothing was said yet.
+
+        Raises:
+            Fault: text had left already; only another attempt can make it good.
+        """
+        try:
+            async with asyncio.timeout(self._means.limits.turn_s):
+                return await self._compose()
+        except TimeoutError:
+            fault = Fault("model", "turn_timed_out")
+        except Fault as known:
+            fault = known
+        if not self.broadcast.silent:
+            raise fault
+        turn = self.turn
+        self._means.log.warning("apologised", turn=turn.turn_id, part=fault.part, code=fault.code)
+        apology = replies.apology(fault.part, fault.code, self._means.model.name)
+        self.broadcast.write(apology.content)
+        return replace(apology, metadata={**apology.metadata, "attempt": turn.attempt})
+
+    async def _compose(self) -> Answer:
+        turn, show = self.turn, self.broadcast
+        await show.status("context", "Reading the conversation")
+        await show.status("knowledge", "Searching the help pages")
+        passages = await self._search()
+        await show.sources(Sources(sources=passages))
+        await show.status("model", "Writing the answer")
+        outcome = await self._stream(
+            Prompt(
+                turn_id=turn.turn_id,
+                attempt=turn.attempt,
+                questions=turn.questions,
+                history=turn.history,
+                passages=passages,
+            )
+        )
+        return Answer(
+            content=show.text,
+            sources=cited(passages, outcome.used),
+            confidence=outcome.confidence,
+            tools_used=outcome.tools_used,
+            metadata={"model": self._means.model.name, **outcome.metadata, "attempt": turn.attempt},
+        )
+
+    async def _search(self) -> list[Source]:
+        turn, limits = self.turn, self._means.limits
+        wanted = Search(query=question.query(turn.questions, turn.history), limit=limits.passages)
+        try:
+            found = await self._means.caller.call(SEARCH, wanted, tenant=turn.tenant, timeout=limits.knowledge_s)
+        except DeskError as error:
+            self._means.log.warning("search_failed", turn=turn.turn_id, code=error.code)
+            raise Fault("knowledge", "knowledge_unavailable") from error
+        return found.sources
+
+    async def _stream(self, prompt: Prompt) -> Outcome:
+        """Pass the model's text on as it comes; give what the model says about it."""
+        outcome: Outcome | None = None
+        begun, patience = False, asyncio.timeout(self._means.limits.first_token_s)
+        try:
+            async with (
+                patience,
+                aclosing(self._means.model.answer(prompt)) as stream,
+            ):
+                async for delta in stream:
+                    if isinstance(delta, Outcome):
+                        outcome = delta
+                        continue
+                    self.broadcast.write(delta)
+                    if not (begun or self.broadcast.silent):
+                        begun = True
+                        patience.reschedule(None)
+        except ModelFault as fault:
+            raise Fault("model", fault.code) from fault
+        except Exception as error:
+            if patience.expired():
+                raise Fault("model", "model_timed_out") from error
+            self._means.log.exception("model_failed", turn=self.turn.turn_id, attempt=self.turn.attempt)
+            raise Fault("model", "model_failed") from error
+        if outcome is None or not self.broadcast.text.strip():
+            raise Fault("model", "model_incomplete")
+        return outcome
+
+    async def _store(self, answer: Answer) -> Ending:
+        """Store the answer, however long it takes while the lease holds; the message's id makes repeating safe."""
+        turn, log = self.turn, self._means.log
+        request = CompleteTurn(
+            turn_id=turn.turn_id,
+            attempt=turn.attempt,
+            epoch=turn.epoch,
+            message_id=self._message_id,
+            answer=answer,
+        )
+        self.storing = True
+        while True:
+            try:
+                await self._means.caller.call(COMPLETE_TURN, request, tenant=turn.tenant, key=turn.session_id)
+            except (Conflict, NotFound) as refusal:
+                return Ending("refused", refusal.code)
+            except DeskError as error:
+                if not error.retryable:
+                    self.storing = False
+                    raise
+                log.warning("answer_not_stored", turn=turn.turn_id, attempt=turn.attempt, code=error.code)
+                await asyncio.sleep(_STORE_AGAIN_S)
+            else:
+                fault = answer.metadata.get("error")
+                return Ending("apologised", fault["code"]) if fault else Ending("answered")

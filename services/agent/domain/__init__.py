@@ -1,0 +1,1 @@
+"""The rules of answering: pure and synchronous, one noun a module."""

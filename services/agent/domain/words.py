@@ -1,0 +1,77 @@
+"""Words: which of them carry what a text is about, and when two of them are the same."""
+
+import re
+from collections.abc import Iterable
+
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+# Words that say how something is asked, not what about.
+_STOP = frozenset(
+    """
+    a about after again all also am an and another any anyone anything are aren't as at be because been before being
+    but by can can't cannot could couldn't did didn't do does doesn't doing don't done during each else etc ever every
+    few for from get gets getting give go going got had has have haven't having he her here hers him his how how's i
+    i'd i'll i'm i've if in into is isn't it it's its itself just kind know let let's like long look lot many may maybe
+    me might more most much must my myself need needed needs no nor not now of off often on once one only or other our
+    ours out over own please possible quite rather really same say says shall she should so some somebody someone
+    something somewhere sort still such take takes tell than that that's the their theirs them then there there's
+    these they they're thing things this those though through to too under until up upon us use using usually very want
+    wanted wants was wasn't way we we'd we'll we're we've well were what what's when when's where where's whether which
+    while who who's whom whose why why's will with within without won't would wouldn't yes yet you you'd you'll you're
+    you've your yours yourself
+    """.split()  # noqa: SIM905 - a table of words reads best as text
+)
+_SMALL_TALK = frozenset(
+    """
+    hi hello hey hiya howdy greetings good morning afternoon evening day night thanks thank thx cheers ok okay great
+    perfect awesome cool nice bye goodbye welcome sir madam team everyone
+    """.split()  # noqa: SIM905
+)
+
+
+def words(text: str) -> list[str]:
+    """Give the words of a text, in lower case."""
+    return [word.replace("’", "'") for word in _WORD.findall(text.lower())]
+
+
+def content(text: str) -> list[str]:
+    """Give the stems of the words that carry what a text is about, each once, in their order."""
+    kept = (word for word in words(text) if word not in _STOP and word not in _SMALL_TALK)
+    return list(dict.fromkeys(stem(word) for word in kept))
+
+
+def stems(text: str) -> frozenset[str]:
+    """Give the stems of all words of a text."""
+    return frozenset(map(stem, words(text)))
+
+
+def is_small_talk(text: str) -> bool:
+    """Say whether a text only greets or thanks."""
+    found = words(text)
+    return any(word in _SMALL_TALK for word in found) and not content(text)
+
+
+def any_of(text: str, wanted: Iterable[str]) -> bool:
+    """Say whether one of the words stands in a text."""
+    return not set(words(text)).isdisjoint(wanted)
+
+
+def stem(word: str) -> str:
+    """Cut the common English endings off, so that "returned" is "return" and "shipping" is "ship".
+
+    Light on purpose: a part of Porter's first step ("An algorithm for suffix stripping", 1980), -ment and
+    -ification. Two words that should be one cost a little confidence; two that should not be cost the right answer.
+    """
+    word = word.removesuffix("'s").replace("'", "")
+    if len(word) > 4 and word.endswith("ies"):
+        word = word[:-3] + "y"
+    elif len(word) > 4 and word.endswith(("ches", "shes", "sses", "xes", "zes")):
+        word = word[:-2]
+    elif len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        word = word[:-1]
+    for ending, least in (("ification", 11), ("ment", 7), ("ing", 6), ("ed", 5)):
+        if word.endswith(ending) and len(word) >= least:
+            word = word[: -len(ending)] + ("ify" if ending == "ification" else "")
+            break
+    if len(word) > 4 and word[-1] in "ey":
+        word = word[:-1] + ("i" if word[-1] == "y" else "")
+    return word[:-1] if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "aeiou" else word

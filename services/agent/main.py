@@ -1,0 +1,89 @@
+"""The composition root of the agent: read it from top to bottom."""
+
+from libs.runtime.ids import mint
+from libs.runtime.nats import NatsBus
+from libs.runtime.service import NotReady, Scope
+from services.agent import routes
+from services.agent.adapters.extractive import ExtractiveModel
+from services.agent.adapters.nats_doorbell import NatsDoorbell
+from services.agent.adapters.scripted import ScriptedModel
+from services.agent.app import Capacity, Claimer, Limits, Means, Turns
+from services.agent.domain.script import Pace
+from services.agent.ports import Model
+from services.agent.settings import Settings
+
+# What a drain needs beyond its patience: to give turns back and to leave the doorbell.
+_DRAIN_MARGIN_S = 5.0
+
+
+async def build(scope: Scope, settings: Settings) -> None:
+    """Wire the agent."""
+    bus = await scope.enter("bus", NatsBus.connect(settings.nats_url, scope.name))
+    model = choose_model(settings)
+
+    means = Means(
+        caller=bus, announcer=bus, model=model, log=scope.log, agent_id=scope.instance, limits=_limits(settings)
+    )
+    turns = Turns(means, mint)
+    claimer = Claimer(
+        caller=bus,
+        doorbell=NatsDoorbell(bus),
+        answer=turns.answer,
+        log=scope.log,
+        mint=mint,
+        agent_id=scope.instance,
+        capacity=_capacity(settings),
+    )
+
+    async def about_model() -> str:
+        return model.about
+
+    async def about_slots() -> str:
+        return f"{claimer.taken} of {settings.agent_slots} taken"
+
+    scope.check("Message Bus", bus.ping)
+    scope.check("Language Model", about_model)
+    scope.check("Agent Slots", about_slots)
+    await routes.serve(bus, scope, turns)
+
+    bus.on_reconnect(claimer.ring)
+    scope.spawn("claims", claimer.run)
+    scope.on_drain("turns", lambda: claimer.drain(settings.agent_drain_s), settings.agent_drain_s + _DRAIN_MARGIN_S)
+
+
+def choose_model(settings: Settings) -> Model:
+    """Give the model that settings name.
+
+    Raises:
+        NotReady: the scripted model in production, where customers could make the process crash with their words.
+    """
+    if settings.model == "scripted":
+        if settings.environment == "production":
+            raise NotReady("DESKBUS_MODEL=scripted is for tests and never for production; leave it out or name another")
+        return ScriptedModel(
+            Pace(
+                tokens=settings.scripted_tokens,
+                first_ms=settings.scripted_first_token_ms,
+                interval_ms=settings.scripted_interval_ms,
+            )
+        )
+    return ExtractiveModel()
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        turn_s=settings.turn_timeout_s,
+        first_token_s=settings.first_token_timeout_s,
+        knowledge_s=settings.knowledge_timeout_s,
+        text_interval_s=settings.text_interval_ms / 1000,
+        passages=settings.knowledge_passages,
+    )
+
+
+def _capacity(settings: Settings) -> Capacity:
+    return Capacity(
+        slots=settings.agent_slots,
+        in_flight=settings.agent_claims,
+        poll_s=settings.agent_poll_ms / 1000,
+        history=settings.agent_history,
+    )

@@ -1,0 +1,1 @@
+"""Attachments: what customers upload. Uploads and their reading are not built yet."""

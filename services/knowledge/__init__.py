@@ -1,0 +1,1 @@
+"""The knowledge service: what is known, split into passages, embedded, and found again by meaning."""

@@ -1,0 +1,9 @@
+"""`python -m services.knowledge`."""
+
+from libs.runtime.service import run
+
+from .main import build
+from .settings import Settings
+
+if __name__ == "__main__":
+    run("knowledge", Settings, build)

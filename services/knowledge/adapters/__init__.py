@@ -1,0 +1,1 @@
+"""The drivers of the knowledge service, each module named for its technology."""

@@ -1,0 +1,354 @@
+"""A small session service, agent and bus in memory: enough of each for a gateway to stand on."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from libs.contracts import bus_map
+from libs.contracts import session as told
+from libs.contracts.agent import Snapshot, TurnFrame
+from libs.contracts.channels import Subject, encode, parse_subject
+from libs.contracts.errors import DeskError, Malformed, NotFound, Unavailable
+from libs.contracts.frames import Status, Text
+from libs.contracts.health import HealthReport
+from libs.contracts.session import EventRecord, Message, OpenTurn
+from libs.runtime.ids import mint
+from services.gateway.app.hubs import Hubs
+
+NOW = datetime(2026, 5, 4, 12, 30, tzinfo=UTC)
+TENANT = "default"
+
+
+def clock() -> datetime:
+    return NOW
+
+
+def record(ev_seq: int, event: Any, payload: Any) -> EventRecord:
+    return EventRecord(ev_seq=ev_seq, type=event.name, time=NOW, payload=msgspec.Raw(encode(payload)))
+
+
+def message(seq: int, role: Any, content: str, **fields: Any) -> Message:
+    return Message(id=fields.pop("id", f"msg_{seq}"), seq=seq, role=role, content=content, timestamp=NOW, **fields)
+
+
+def text(turn: str, attempt: int, offset: int, content: str, epoch: int = 0) -> TurnFrame:
+    return TurnFrame(turn_id=turn, attempt=attempt, epoch=epoch, frame=Text(content=content, offset=offset))
+
+
+class Room:
+    """One session: its log, its messages, the turn under way."""
+
+    def __init__(self, desk: "Desk", session_id: str, metadata: dict[str, Any] | None = None) -> None:
+        self.desk = desk
+        self.session_id = session_id
+        self.status: told.SessionStatus = "active"
+        self.epoch = 0
+        self.log: list[EventRecord] = []
+        self.messages: list[Message] = []
+        self.turn: OpenTurn | None = None
+        self.answers: list[int] = []
+        self.said = ""
+        self.metadata = metadata or {}
+        self.followers: list[Callable[[Subject, bytes], None]] = []
+        self.muted = False
+        self.asked_after: list[int | None] = []
+        self.happen(bus_map.SESSION_OPENED, told.SessionOpened(self.shown()))
+
+    def shown(self) -> told.Session:
+        return told.Session(
+            session_id=self.session_id, thread_id="thread_1", status=self.status, created_at=NOW, updated_at=NOW,
+            last_activity=NOW, metadata=self.metadata,
+        )  # fmt: skip
+
+    def happen(self, event: Any, payload: Any) -> EventRecord:
+        row = record(len(self.log) + 1, event, payload)
+        self.log.append(row)
+        self.publish(bus_map.SESSION_EVENT, row)
+        return row
+
+    def publish(self, channel: Any, payload: Any) -> None:
+        if self.muted:
+            return
+        subject = parse_subject(channel.subject(TENANT, self.session_id))
+        for follower in list(self.followers):
+            follower(subject, encode(payload))
+
+    # --- the customer
+
+    def post(self, request: told.PostMessage) -> told.MessagePosted:
+        if self.status == "ended":
+            raise Malformed("session_ended", "This session has ended")
+        for each in self.messages:
+            if each.client_message_id == request.client_message_id:
+                return told.MessagePosted(each.id, each.seq, request.client_message_id, self.status, duplicate=True)
+        starts = self.turn is None and self.status == "active"
+        turn_id = mint("turn") if starts else None
+        row = message(
+            len(self.messages) + 1, "user", request.content, id=request.message_id, turn_id=turn_id,
+            client_message_id=request.client_message_id,
+        )  # fmt: skip
+        self.messages.append(row)
+        if turn_id:
+            self.turn, self.answers = OpenTurn(turn_id=turn_id, attempt=0), [row.seq]
+        self.happen(bus_map.MESSAGE_ADDED, told.MessageAdded(row))
+        return told.MessagePosted(row.id, row.seq, request.client_message_id, self.status)
+
+    def ask(self, content: str = "Hello?", own_id: str | None = None) -> told.MessagePosted:
+        return self.post(
+            told.PostMessage(message_id=mint("msg"), client_message_id=own_id or mint("msg"), content=content)
+        )
+
+    # --- the agent
+
+    def start(self) -> OpenTurn:
+        assert self.turn is not None
+        self.turn = OpenTurn(turn_id=self.turn.turn_id, attempt=self.turn.attempt + 1, agent_id="agent_1")
+        self.said = ""
+        self.happen(
+            bus_map.TURN_STARTED,
+            told.TurnStarted(
+                turn_id=self.turn.turn_id, attempt=self.turn.attempt, epoch=self.epoch, agent_id="agent_1",
+                answers_seq=self.answers,
+            ),
+        )  # fmt: skip
+        return self.turn
+
+    def tell(self, frame: Any) -> None:
+        assert self.turn is not None
+        self.publish(
+            bus_map.TURN_FRAME,
+            TurnFrame(turn_id=self.turn.turn_id, attempt=self.turn.attempt, epoch=self.epoch, frame=frame),
+        )
+
+    def say(self, piece: str) -> None:
+        self.tell(Text(content=piece, offset=len(self.said)))
+        self.said += piece
+
+    def complete(self, content: str | None = None, **fields: Any) -> Message:
+        assert self.turn is not None
+        turn, self.turn = self.turn, None
+        answer = message(
+            len(self.messages) + 1, "assistant", self.said if content is None else content, turn_id=turn.turn_id,
+            id=mint("msg"), confidence=0.9, metadata={"model": "scripted"}, **fields,
+        )  # fmt: skip
+        self.messages.append(answer)
+        self.happen(bus_map.MESSAGE_ADDED, told.MessageAdded(answer))
+        self.happen(
+            bus_map.TURN_COMPLETED,
+            told.TurnCompleted(turn_id=turn.turn_id, attempt=turn.attempt, answers_seq=self.answers, message=answer),
+        )
+        return answer
+
+    def answer(self, content: str = "Thirty days.\n\nYes.") -> Message:
+        self.start()
+        self.tell(Status(stage="knowledge", message="Looking"))
+        for piece in content.split("."):
+            self.say(piece + ".")
+        return self.complete(self.said)
+
+    def fail(self, apology: str = "Sorry") -> Message:
+        assert self.turn is not None
+        turn, self.turn = self.turn, None
+        row = message(
+            len(self.messages) + 1, "assistant", apology, turn_id=turn.turn_id, status="failed", confidence=0.0
+        )
+        self.messages.append(row)
+        self.happen(
+            bus_map.TURN_FAILED,
+            told.TurnFailed(
+                turn_id=turn.turn_id, attempt=turn.attempt, answers_seq=self.answers, code="turn_failed", message=row
+            ),
+        )
+        return row
+
+    # --- questions
+
+    def events_after(self, asked: told.EventsAfter) -> told.EventsPage:
+        self.asked_after.append(asked.ev_seq)
+        after = len(self.log) if asked.ev_seq is None else asked.ev_seq
+        return told.EventsPage(
+            events=self.log[after : after + asked.limit], last_ev_seq=len(self.log), status=self.status,
+            open_turn=self.turn,
+        )  # fmt: skip
+
+    def set_status(self, status: told.SessionStatus) -> told.Session:
+        if status != self.status:
+            previous, self.status, self.epoch = self.status, status, self.epoch + 1
+            self.happen(bus_map.SESSION_STATUS_CHANGED, told.SessionStatusChanged(status, previous, self.epoch))
+            if self.turn:
+                turn, self.turn = self.turn, None
+                self.happen(
+                    bus_map.TURN_CANCELLED,
+                    told.TurnCancelled(
+                        turn_id=turn.turn_id, attempt=turn.attempt, answers_seq=self.answers, reason=status
+                    ),
+                )
+        return self.shown()
+
+    def history(self, asked: told.GetHistory) -> told.History:
+        rows = [row for row in self.messages if row.seq > (asked.after_seq or 0)]
+        rows = rows if asked.order == "asc" else rows[::-1]
+        return told.History(rows[asked.offset : asked.offset + asked.limit], len(self.messages))
+
+
+class _Following:
+    def __init__(self, room: Room | None, follower: Callable[[Subject, bytes], None]) -> None:
+        self.room, self.follower = room, follower
+
+    async def unsubscribe(self) -> None:
+        if self.room:
+            self.room.followers.remove(self.follower)
+
+
+class Desk:
+    """The bus, with the other services behind it.
+
+    Attributes:
+        script: what the agent does when a message was posted, if anything.
+        before_reply: awaited between a request's effect and its reply, by channel name.
+        faults: raised instead of an answer, by channel name.
+    """
+
+    def __init__(self) -> None:
+        self.rooms: dict[str, Room] = {}
+        self.opened: dict[str, Room] = {}
+        self.script: Callable[[Room], None] | None = None
+        self.before_reply: dict[str, Callable[[], Any]] = {}
+        self.faults: dict[str, DeskError] = {}
+        self.snapshots: list[str] = []
+        self.away: set[str] = set()
+        self.unready: set[str] = set()
+
+    def room(self) -> Room:
+        room = Room(self, mint("sess"))
+        self.rooms[room.session_id] = room
+        return room
+
+    async def follow(self, tenant: str, key: str, on_message: Callable[[Subject, bytes], None]) -> _Following:
+        await asyncio.sleep(0)
+        room = self.rooms.get(key)
+        if room:
+            room.followers.append(on_message)
+        return _Following(room, on_message)
+
+    async def call(
+        self, channel: Any, request: Any, *, tenant: str, key: str = "_", timeout: float | None = None
+    ) -> Any:
+        channel.subject(tenant, key)
+        channel.decode_request(encode(request))
+        await asyncio.sleep(0)
+        if channel.name in self.faults:
+            raise self.faults[channel.name]
+        answer = self._answer(channel.name, channel.owner, request, key)
+        if channel.name in self.before_reply:
+            await self.before_reply[channel.name]()
+        return channel.decode_response(encode(answer))
+
+    def _answer(self, name: str, owner: str, request: Any, key: str) -> Any:
+        match name:
+            case "health":
+                if owner in self.away:
+                    raise Unavailable(f"{owner}_unavailable", f"The {owner} service is not running right now")
+                return HealthReport(owner, f"{owner}_1", "0", owner not in self.unready)
+            case "open_session":
+                return self._open(request)
+            case "list_sessions":
+                rows = [room.shown() for room in self.rooms.values()]
+                return told.SessionPage(rows[request.offset : request.offset + request.limit], len(rows))
+            case "snapshot":
+                return self._snapshot(request.turn_id)
+        room = self.rooms.get(key)
+        if room is None:
+            raise NotFound("session_not_found", "no such session")
+        return self._in(room, name, request)
+
+    def _in(self, room: Room, name: str, request: Any) -> Any:
+        match name:
+            case "get_session":
+                return room.shown()
+            case "set_status":
+                return room.set_status(request.status)
+            case "history":
+                return room.history(request)
+            case "events_after":
+                return room.events_after(request)
+            case _:
+                posted = room.post(request)
+                if self.script and not posted.duplicate:
+                    self.script(room)
+                return posted
+
+    def _open(self, request: told.OpenSession) -> told.Session:
+        if request.idempotency_key in self.opened:
+            return self.opened[request.idempotency_key].shown()
+        room = self.rooms[request.session_id] = Room(self, request.session_id, request.metadata)
+        if request.idempotency_key:
+            self.opened[request.idempotency_key] = room
+        return room.shown()
+
+    def _snapshot(self, turn_id: str) -> Snapshot:
+        self.snapshots.append(turn_id)
+        for room in self.rooms.values():
+            if room.turn and room.turn.turn_id == turn_id:
+                return Snapshot(turn_id=turn_id, attempt=room.turn.attempt, text=room.said)
+        return Snapshot(turn_id=turn_id)
+
+
+class Screen:
+    """A client's outlet: what it would show."""
+
+    def __init__(self) -> None:
+        self.frames: list[dict[str, Any]] = []
+
+    def offer(self, data: bytes) -> None:
+        self.frames.append(msgspec.json.decode(data))
+
+    async def flush(self) -> None:
+        await asyncio.sleep(0)
+
+    @property
+    def types(self) -> list[str]:
+        return [frame["type"] for frame in self.frames]
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        return [frame for frame in self.frames if frame["type"] == kind]
+
+    @property
+    def joined(self) -> str:
+        """The text of the last attempt, as a client that only appends would show it."""
+        shown = ""
+        for frame in self.frames:
+            if frame["type"] == "start":
+                shown = ""
+            elif frame["type"] == "text":
+                assert frame["offset"] == len(shown), (frame, shown)
+                shown += frame["content"]
+        return shown
+
+
+class Silence:
+    """A log that nobody reads; what ought to be looked at fails the test at its end."""
+
+    def __init__(self) -> None:
+        self.warnings: list[tuple[str, dict[str, object]]] = []
+
+    def warning(self, event: str, **fields: object) -> None:
+        self.warnings.append((event, fields))
+
+
+@asynccontextmanager
+async def running_hubs(desk: Desk) -> AsyncIterator[Hubs]:
+    log = Silence()
+    hubs = Hubs(desk, TENANT, clock, "0", log)  # pyright: ignore[reportArgumentType]
+    task = asyncio.create_task(hubs.run())
+    await asyncio.sleep(0)
+    try:
+        yield hubs
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert log.warnings == []
