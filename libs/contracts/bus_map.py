@@ -1,79 +1,52 @@
 """Every message that crosses a process boundary, on one screen."""
 
-from .agent import AskSnapshot, Snapshot, TurnFrame
+from . import agent, health, knowledge, session
 from .channels import Event, Live, Rpc
-from .health import AskHealth, HealthReport
-from .knowledge import Search, SearchResult
-from .session import (
-    ClaimReply,
-    ClaimTurn,
-    CompleteTurn,
-    EventRecord,
-    EventsAfter,
-    EventsPage,
-    FailTurn,
-    GetHistory,
-    GetSession,
-    History,
-    LeaseRenewed,
-    ListSessions,
-    MessageAdded,
-    MessagePosted,
-    OpenSession,
-    OutboxReady,
-    PostMessage,
-    RenewLease,
-    Session,
-    SessionOpened,
-    SessionPage,
-    SessionStatusChanged,
-    SetStatus,
-    TurnCancelled,
-    TurnCompleted,
-    TurnFailed,
-    TurnReady,
-    TurnSettled,
-    TurnStarted,
-)  # fmt: skip
 
 # --- session: asked by the gateway (key: the session)
-OPEN_SESSION = Rpc("session", "open_session", OpenSession, Session)
-GET_SESSION = Rpc("session", "get_session", GetSession, Session)
-LIST_SESSIONS = Rpc("session", "list_sessions", ListSessions, SessionPage)
-SET_STATUS = Rpc("session", "set_status", SetStatus, Session)
-POST_MESSAGE = Rpc("session", "post_message", PostMessage, MessagePosted)
-HISTORY = Rpc("session", "history", GetHistory, History)
-EVENTS_AFTER = Rpc("session", "events_after", EventsAfter, EventsPage, quiet=True)
+OPEN_SESSION = Rpc("session", "open_session", session.OpenSession, session.Session)
+GET_SESSION = Rpc("session", "get_session", session.GetSession, session.Session)
+LIST_SESSIONS = Rpc("session", "list_sessions", session.ListSessions, session.SessionPage)
+SET_STATUS = Rpc("session", "set_status", session.SetStatus, session.Session)
+DELETE_SESSION = Rpc("session", "delete_session", session.DeleteSession, session.SessionGone)
+CLEAN_UP = Rpc("session", "clean_up", session.CleanUp, session.CleanedUp, timeout=60.0)  # no key: a tenant's
+GIVE_FEEDBACK = Rpc("session", "give_feedback", session.GiveFeedback, session.Message)
+POST_MESSAGE = Rpc("session", "post_message", session.PostMessage, session.MessagePosted)
+HISTORY = Rpc("session", "history", session.GetHistory, session.History)
+EVENTS_AFTER = Rpc("session", "events_after", session.EventsAfter, session.EventsPage, quiet=True)
 
 # --- session: asked by agents (claim: no key; the others: the session)
-CLAIM_TURN = Rpc("session", "claim_turn", ClaimTurn, ClaimReply, quiet=True)
-RENEW_LEASE = Rpc("session", "renew_lease", RenewLease, LeaseRenewed, timeout=3.0, quiet=True)
-COMPLETE_TURN = Rpc("session", "complete_turn", CompleteTurn, TurnSettled, timeout=10.0)
-FAIL_TURN = Rpc("session", "fail_turn", FailTurn, TurnSettled)
+CLAIM_TURN = Rpc("session", "claim_turn", session.ClaimTurn, session.ClaimReply, quiet=True)
+RENEW_LEASE = Rpc("session", "renew_lease", session.RenewLease, session.LeaseRenewed, timeout=3.0, quiet=True)
+COMPLETE_TURN = Rpc("session", "complete_turn", session.CompleteTurn, session.TurnSettled, timeout=10.0)
+FAIL_TURN = Rpc("session", "fail_turn", session.FailTurn, session.TurnSettled)
 
 # --- session: events (key: the session), from its event log
-SESSION_OPENED = Event("session", "session_opened", SessionOpened)
-SESSION_STATUS_CHANGED = Event("session", "session_status_changed", SessionStatusChanged)
-MESSAGE_ADDED = Event("session", "message_added", MessageAdded)
-TURN_STARTED = Event("session", "turn_started", TurnStarted)
-TURN_COMPLETED = Event("session", "turn_completed", TurnCompleted)
-TURN_FAILED = Event("session", "turn_failed", TurnFailed)
-TURN_CANCELLED = Event("session", "turn_cancelled", TurnCancelled)
+SESSION_OPENED = Event("session", "session_opened", session.SessionOpened)
+SESSION_STATUS_CHANGED = Event("session", "session_status_changed", session.SessionStatusChanged)
+SESSION_ESCALATED = Event("session", "session_escalated", session.SessionEscalated)
+SESSION_DELETED = Event("session", "session_deleted", session.SessionDeleted)
+FEEDBACK_GIVEN = Event("session", "feedback_given", session.FeedbackGiven)
+MESSAGE_ADDED = Event("session", "message_added", session.MessageAdded)
+TURN_STARTED = Event("session", "turn_started", session.TurnStarted)
+TURN_COMPLETED = Event("session", "turn_completed", session.TurnCompleted)
+TURN_FAILED = Event("session", "turn_failed", session.TurnFailed)
+TURN_CANCELLED = Event("session", "turn_cancelled", session.TurnCancelled)
 
 # --- session: live
-SESSION_EVENT = Live("session", "event", EventRecord)  # each committed event, for the sockets of its session
-TURN_READY = Live("session", "turn_ready", TurnReady)  # doorbell, one idle agent hears it
-OUTBOX_READY = Live("session", "outbox_ready", OutboxReady)  # doorbell, every replica's relay hears it
+SESSION_EVENT = Live("session", "event", session.EventRecord)  # each committed event, for the sockets of its session
+TURN_READY = Live("session", "turn_ready", session.TurnReady)  # doorbell, one idle agent hears it
+OUTBOX_READY = Live("session", "outbox_ready", session.OutboxReady)  # doorbell, every replica's relay hears it
 
 # --- agent (key: the agent's instance; live: the session)
-SNAPSHOT = Rpc("agent", "snapshot", AskSnapshot, Snapshot, timeout=1.0, quiet=True)
-TURN_FRAME = Live("agent", "frame", TurnFrame)
+SNAPSHOT = Rpc("agent", "snapshot", agent.AskSnapshot, agent.Snapshot, timeout=1.0, quiet=True)
+TURN_FRAME = Live("agent", "frame", agent.TurnFrame)
 
 # --- knowledge
-SEARCH = Rpc("knowledge", "search", Search, SearchResult)
+SEARCH = Rpc("knowledge", "search", knowledge.Search, knowledge.SearchResult)
 
 # --- how are you
-SESSION_HEALTH = Rpc("session", "health", AskHealth, HealthReport, timeout=2.0, quiet=True)
-AGENT_HEALTH = Rpc("agent", "health", AskHealth, HealthReport, timeout=2.0, quiet=True)
-KNOWLEDGE_HEALTH = Rpc("knowledge", "health", AskHealth, HealthReport, timeout=2.0, quiet=True)
-ATTACHMENTS_HEALTH = Rpc("attachments", "health", AskHealth, HealthReport, timeout=2.0, quiet=True)
+SESSION_HEALTH = Rpc("session", "health", health.AskHealth, health.HealthReport, timeout=2.0, quiet=True)
+AGENT_HEALTH = Rpc("agent", "health", health.AskHealth, health.HealthReport, timeout=2.0, quiet=True)
+KNOWLEDGE_HEALTH = Rpc("knowledge", "health", health.AskHealth, health.HealthReport, timeout=2.0, quiet=True)
+ATTACHMENTS_HEALTH = Rpc("attachments", "health", health.AskHealth, health.HealthReport, timeout=2.0, quiet=True)

@@ -10,6 +10,7 @@ class Context(Struct, frozen=True, kw_only=True):
         tenant: read from the subject, never from a payload.
         key: the id that the message is addressed by (a session, mostly), `_` where there is none.
         traceparent: W3C trace context of the caller, empty where there is none.
+        ev_seq: an event's place in its session's log; 0 for what is no event.
         deadline: the event loop's time, in seconds, at which nobody waits any more; None without a limit.
     """
 
@@ -17,3 +18,4 @@ class Context(Struct, frozen=True, kw_only=True):
     key: str = "_"
     traceparent: str = ""
     deadline: float | None = None
+    ev_seq: int = 0

@@ -15,8 +15,37 @@ Role = Literal["user", "assistant", "operator", "system"]
 MessageStatus = Literal["complete", "cancelled", "failed"]
 
 
+Rating = Literal["up", "down"]
+Priority = Literal["low", "normal", "high", "urgent"]
+
+
+class Escalation(Struct, frozen=True, kw_only=True):
+    """Why a person should take over.
+
+    Attributes:
+        reasons: stable words such as `asked_for_person` or `legal`, for people and machines.
+        category: what it is about: `general`, `billing`, `legal`, `security`, `complaint`, `urgent`.
+    """
+
+    reasons: list[str]
+    category: str = "general"
+    priority: Priority = "normal"
+
+
+class Ticket(Struct, frozen=True, kw_only=True):
+    """A hand-over to people that is open or was."""
+
+    ticket_id: str
+    session_id: str
+    reasons: list[str]
+    category: str
+    priority: Priority
+    created_at: datetime
+    status: Literal["open", "closed"] = "open"
+
+
 class Session(Struct, frozen=True, kw_only=True):
-    """A conversation, as clients see it."""
+    """A conversation, as clients see it; `escalation` is its open ticket."""
 
     session_id: str
     thread_id: str
@@ -26,6 +55,14 @@ class Session(Struct, frozen=True, kw_only=True):
     last_activity: datetime
     user_id: str | None = None
     metadata: dict[str, Any] = {}
+    escalation: Ticket | None = None
+
+
+class Feedback(Struct, frozen=True, kw_only=True):
+    """What a customer thinks of an answer; the last word counts."""
+
+    rating: Rating
+    comment: str | None = None
 
 
 class AttachmentRef(Struct, frozen=True):
@@ -61,6 +98,7 @@ class Message(Struct, frozen=True, kw_only=True):
     turn_id: str | None = None
     client_message_id: str | None = None
     metadata: dict[str, Any] = {}
+    feedback: Feedback | None = None
 
 
 # --- sessions
@@ -105,6 +143,29 @@ class SetStatus(Struct, frozen=True):
     status: SessionStatus
 
 
+class DeleteSession(Struct, frozen=True):
+    """Delete the session that the subject names, and all that belongs to it."""
+
+
+class SessionGone(Struct, frozen=True):
+    """The session is deleted."""
+
+    session_id: str
+
+
+class CleanUp(Struct, frozen=True):
+    """Delete a tenant's sessions that are not active and have been idle for this many days."""
+
+    days: int = 30
+
+
+class CleanedUp(Struct, frozen=True):
+    """How many sessions were deleted; the idle time was counted up to `cutoff`."""
+
+    sessions_deleted: int
+    cutoff: datetime
+
+
 # --- messages
 
 
@@ -125,6 +186,14 @@ class MessagePosted(Struct, frozen=True):
     client_message_id: str
     status: SessionStatus
     duplicate: bool = False
+    ticket_id: str | None = None
+
+
+class GiveFeedback(Struct, frozen=True, kw_only=True):
+    """Rate a stored answer; rating it again replaces what was said."""
+
+    message_id: str
+    feedback: Feedback
 
 
 class GetHistory(Struct, frozen=True, kw_only=True):
@@ -234,13 +303,14 @@ class LeaseRenewed(Struct, frozen=True):
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """What an agent found to say."""
+    """What an agent found to say; with `escalation` the conversation goes to a person."""
 
     content: str
     sources: list[Source] = []
     confidence: float | None = None
     tools_used: list[str] = []
     metadata: dict[str, Any] = {}
+    escalation: Escalation | None = None
 
 
 class CompleteTurn(Struct, frozen=True, kw_only=True):
@@ -308,12 +378,33 @@ class TurnStarted(Struct, frozen=True, kw_only=True):
 
 
 class TurnCompleted(Struct, frozen=True, kw_only=True):
-    """A turn's answer is stored."""
+    """A turn's answer is stored; `ticket` where it handed the conversation over."""
 
     turn_id: str
     attempt: int
     answers_seq: list[int]
     message: Message
+    ticket: Ticket | None = None
+
+
+class SessionDeleted(Struct, frozen=True):
+    """A session was deleted with all that belongs to it: the last event of its log, whatever came before."""
+
+    session_id: str
+
+
+class SessionEscalated(Struct, frozen=True):
+    """A conversation was handed to people."""
+
+    ticket: Ticket
+
+
+class FeedbackGiven(Struct, frozen=True, kw_only=True):
+    """An answer was rated."""
+
+    message_id: str
+    feedback: Feedback
+    turn_id: str | None = None
 
 
 class TurnFailed(Struct, frozen=True, kw_only=True):

@@ -4,7 +4,12 @@ Neither is a work queue: their duplicate window does not survive a restart of th
 Postgres. Both are bounded in age and bytes and refuse new messages when full, so that a full disk heals by itself.
 """
 
+from typing import Any
+
 from msgspec import Struct
+
+from .bus_map import MESSAGE_ADDED, SESSION_DELETED
+from .channels import Event
 
 _DAY_S = 24 * 3600
 _GIB = 1024**3
@@ -28,7 +33,7 @@ class Consumer(Struct, frozen=True, kw_only=True):
     filter_subject: str
     description: str
     ack_wait_s: float = 30.0
-    max_deliver: int = 5
+    max_deliver: int = 6  # the handler gives up after five and says why; this is the broker's own stop
 
 
 EVENTS = Stream(
@@ -47,5 +52,18 @@ DEADLETTERS = Stream(
 )
 STREAMS = [EVENTS, DEADLETTERS]
 
-# No handler listens durably yet; the ones of DESIGN's table are added here with their features.
-CONSUMERS: list[Consumer] = []
+
+def durable_name(service: str, event: Event[Any]) -> str:
+    """Name the durable by which a service's one handler of an event consumes it."""
+    return f"{service}-{event.owner}-{event.name}"
+
+
+def _durable(service: str, event: Event[Any], why: str) -> Consumer:
+    return Consumer(durable=durable_name(service, event), filter_subject=event.pattern(), description=why)
+
+
+CONSUMERS: list[Consumer] = [
+    _durable("agent", SESSION_DELETED, "forgets what was remembered of the session"),
+    _durable("attachments", MESSAGE_ADDED, "binds uploads to the message that names them"),
+    _durable("attachments", SESSION_DELETED, "removes the session's uploads and their bytes"),
+]

@@ -14,6 +14,7 @@ from nats.errors import Error as NatsError
 
 from libs.contracts.channels import parse_subject
 from libs.contracts.errors import DeskError
+from libs.contracts.streams import EVENTS
 
 from .nats import NatsBus
 from .postgres import Database
@@ -29,8 +30,8 @@ class Relay:
     """Relays one service's event log.
 
     The service's `queries.sql` has three statements: `relay_lock` (true where this connection now holds the lock),
-    `unpublished_events` ($1: how many; gives id, session_id, ev_seq, type, version, tenant, payload, created_at) and
-    `mark_published` ($1: ids).
+    `unpublished_events` ($1: how many; gives id, session_id, ev_seq, type, version, tenant, payload, created_at,
+    final) and `mark_published` ($1: ids). After a row that is `final` nothing of its session stays in EVENTS but itself.
     """
 
     def __init__(self, owner: str, database: Database, bus: NatsBus) -> None:
@@ -121,4 +122,8 @@ class Relay:
             "ce-session": row["session_id"],
             "ce-evseq": str(row["ev_seq"]),
         }
-        await self._bus.jetstream.publish(subject, row["payload"].encode(), headers=headers, stream="EVENTS")
+        jetstream = self._bus.jetstream
+        ack = await jetstream.publish(subject, row["payload"].encode(), headers=headers, stream=EVENTS.name)
+        if row["final"]:
+            earlier = f"desk.evt.{self._owner}.*.*.{row['tenant']}.{row['session_id']}"
+            await jetstream.purge_stream(EVENTS.name, seq=ack.seq, subject=earlier)

@@ -1,5 +1,6 @@
 """The composition root of the agent: read it from top to bottom."""
 
+from libs.runtime import tracing
 from libs.runtime.ids import mint
 from libs.runtime.nats import NatsBus
 from libs.runtime.service import NotReady, Scope
@@ -7,7 +8,7 @@ from services.agent import routes
 from services.agent.adapters.extractive import ExtractiveModel
 from services.agent.adapters.nats_doorbell import NatsDoorbell
 from services.agent.adapters.scripted import ScriptedModel
-from services.agent.app import Capacity, Claimer, Limits, Means, Turns
+from services.agent.app import Capacity, Claim, Claimer, Limits, Means, Turns
 from services.agent.domain.script import Pace
 from services.agent.ports import Model
 from services.agent.settings import Settings
@@ -25,10 +26,15 @@ async def build(scope: Scope, settings: Settings) -> None:
         caller=bus, announcer=bus, model=model, log=scope.log, agent_id=scope.instance, limits=_limits(settings)
     )
     turns = Turns(means, mint)
+
+    async def in_its_trace(claim: Claim) -> None:
+        tracing.follow(claim.turn.traceparent)
+        await turns.answer(claim)
+
     claimer = Claimer(
         caller=bus,
         doorbell=NatsDoorbell(bus),
-        answer=turns.answer,
+        answer=in_its_trace,
         log=scope.log,
         mint=mint,
         agent_id=scope.instance,

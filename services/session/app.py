@@ -1,16 +1,21 @@
 """What the session service does: each use case is one transaction, and what it decided is told after the commit."""
 
+from datetime import timedelta
+
 from libs.contracts import session as told
 from libs.contracts.context import Context
 from libs.contracts.errors import Conflict, NotFound
-from libs.contracts.ids import MESSAGE, TURN
+from libs.contracts.ids import MESSAGE, TICKET, TURN
 from libs.runtime.clock import now
 from libs.runtime.ids import mint
 
-from .domain import Conversation, NewMessage, SessionState, Turn
+from .domain.conversation import Conversation, NewMessage
+from .domain.session import SessionState
+from .domain.turn import Turn
 from .ports import Herald, Records, Store
 
 _CLAIM_TRIES = 3
+_CLEAN_UP_BATCH = 50
 _RETRY_DELAY_S = 0.5  # per attempt after the second, so that a fault that passes has time to
 
 
@@ -63,10 +68,35 @@ class App:
         """Move a session to a status."""
         async with self._store.begin() as records:
             conversation = await self._lock(records, ctx)
-            conversation.set_status(request.status)
+            conversation.set_status(request.status, mint(TICKET))
             await records.save(conversation)
         await self._herald.tell(conversation)
         return conversation.state.shown()
+
+    async def delete_session(self, request: told.DeleteSession, ctx: Context) -> told.SessionGone:
+        """Delete a session with its messages, turns and events; the others learn it from `session_deleted`."""
+        async with self._store.begin() as records:
+            conversation = await self._lock(records, ctx)
+            conversation.delete()
+            await records.save(conversation)
+        await self._herald.tell(conversation)
+        return told.SessionGone(ctx.key)
+
+    async def clean_up(self, request: told.CleanUp, ctx: Context) -> told.CleanedUp:
+        """Delete what is not active and has long been idle, a batch at a time, so that nobody waits for it."""
+        cutoff = now() - timedelta(days=request.days)
+        deleted = 0
+        while True:
+            async with self._store.begin() as records:
+                conversations = await records.lock_idle(ctx.tenant, cutoff, _CLEAN_UP_BATCH, now())
+                for conversation in conversations:
+                    conversation.delete()
+                    await records.save(conversation)
+            for conversation in conversations:
+                await self._herald.tell(conversation)
+            deleted += len(conversations)
+            if len(conversations) < _CLEAN_UP_BATCH:
+                return told.CleanedUp(deleted, cutoff)
 
     # --- messages
 
@@ -79,8 +109,26 @@ class App:
             await records.save(conversation)
         await self._herald.tell(conversation)
         return told.MessagePosted(
-            message.id, message.seq, request.client_message_id, conversation.state.status, duplicate=known is not None
+            message_id=message.id,
+            seq=message.seq,
+            client_message_id=request.client_message_id,
+            status=conversation.state.status,
+            duplicate=known is not None,
+            ticket_id=conversation.state.ticket.ticket_id if conversation.state.ticket else None,
         )
+
+    async def give_feedback(self, request: told.GiveFeedback, ctx: Context) -> told.Message:
+        """Rate an answer; the message is named by the request, its session found by it."""
+        async with self._store.begin() as records:
+            found = await records.lock_by_message(ctx.tenant, request.message_id, now())
+            if found is None:
+                raise NotFound("message_not_found", "There is no such answer")
+            conversation, message = found
+            rated = conversation.give_feedback(message, request.feedback)
+            await records.set_feedback(conversation.state.session_id, message.id, request.feedback)
+            await records.save(conversation)
+        await self._herald.tell(conversation)
+        return rated
 
     async def history(self, request: told.GetHistory, ctx: Context) -> told.History:
         """Read messages by `seq`."""
@@ -160,7 +208,7 @@ class App:
             if stored := await records.message_by_id(conversation.state.session_id, request.message_id):
                 return told.TurnSettled("completed", stored)  # the first reply was lost
             conversation.check_fence(turn, request.attempt, request.epoch)
-            message = conversation.complete(request.message_id, request.answer, turn.created_at)
+            message = conversation.complete(request.message_id, request.answer, turn.created_at, mint(TICKET))
             await self._settle(records, conversation, turn)
         await self._herald.tell(conversation)
         return told.TurnSettled("completed", message)
@@ -188,7 +236,8 @@ class App:
 
     async def _settle(self, records: Records, conversation: Conversation, turn: Turn) -> None:
         """Save a settled turn; what was said meanwhile is the next one's."""
-        if seqs := await records.waiting_seqs(conversation.state.session_id):
+        seqs = await records.waiting_seqs(conversation.state.session_id)
+        if seqs and conversation.state.status == "active":
             conversation.open_turn(mint(TURN), seqs, turn.traceparent)
         await records.save(conversation)
 

@@ -4,9 +4,11 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
-from libs.contracts.session import ClaimTurn, EventRecord, GetHistory, ListSessions, Message
+from libs.contracts.session import ClaimTurn, EventRecord, Feedback, GetHistory, ListSessions, Message
 
-from .domain import Conversation, SessionState, Turn
+from .domain.conversation import Conversation
+from .domain.session import SessionState
+from .domain.turn import Turn
 
 
 class Records(Protocol):
@@ -42,6 +44,18 @@ class Records(Protocol):
 
     async def lock_exhausted(self, now: datetime) -> Conversation | None:
         """Load a conversation whose turn has used up its attempts."""
+        ...
+
+    async def lock_by_message(self, tenant: str, message_id: str, now: datetime) -> tuple[Conversation, Message] | None:
+        """Load a message's conversation for a change, and the message."""
+        ...
+
+    async def lock_idle(self, tenant: str, before: datetime, limit: int, now: datetime) -> list[Conversation]:
+        """Load conversations that are not active and have been idle since before a time."""
+        ...
+
+    async def set_feedback(self, session_id: str, message_id: str, feedback: Feedback) -> None:
+        """Write what a customer thinks of an answer."""
         ...
 
     async def save(self, conversation: Conversation) -> None:

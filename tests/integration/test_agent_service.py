@@ -33,6 +33,7 @@ from libs.runtime.nats import NatsBus
 from tests.support.system import System, run_module
 
 TENANT = "default"
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 ALONE = {"gateway": 0, "session": 0, "knowledge": 0, "agent": 0, "attachments": 0}
 
 
@@ -71,7 +72,7 @@ class Peers:
         self.waiting.append(
             ClaimedTurn(
                 session_id=f"sess_{number}", tenant=TENANT, turn_id=turn_id, attempt=1, epoch=0, lease_s=lease_s,
-                questions=[question],
+                questions=[question], traceparent=TRACE,
             )
         )  # fmt: skip
         await self.bus.announce(bus_map.TURN_READY, TurnReady(), tenant=TENANT)
@@ -88,6 +89,7 @@ class Peers:
         return LeaseRenewed(15.0)
 
     async def complete(self, request: CompleteTurn, ctx: Context) -> TurnSettled:
+        assert ctx.traceparent == TRACE
         self.completed[request.turn_id] = request
         return TurnSettled("completed")
 
@@ -133,7 +135,7 @@ def start(broker: Servers, tmp_path: Path) -> Iterator[Callable[..., System]]:
 
 async def until(true: Callable[[], Any], patience_s: float = 20.0) -> None:
     async with asyncio.timeout(patience_s):
-        while not true():  # noqa: ASYNC110 - what is waited for has no event
+        while not true():
             await asyncio.sleep(0.005)
 
 

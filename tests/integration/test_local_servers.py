@@ -20,6 +20,7 @@ import pytest
 import redis
 
 from deploy.local.identities import has_name, may_use_namespaces
+from deploy.local.postgres import erase_elsewhere
 from deploy.local.processes import Identity, wait_until
 from deploy.local.server import ServerError
 from deploy.local.servers import Servers
@@ -174,24 +175,31 @@ def ways() -> list[bool | None]:
     return [True, False] if may_use_namespaces() else [False]
 
 
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """A data folder whose Postgres may have to keep its files elsewhere."""
+    yield tmp_path
+    erase_elsewhere(tmp_path)
+
+
 @pytest.mark.skipif(not LINUX, reason="death signals are a Linux facility")
 @pytest.mark.parametrize("namespaces", ways())
-def test_nothing_is_left_when_the_owner_is_killed_and_the_data_is_whole(tmp_path: Path, namespaces: bool | None):
-    with holder(tmp_path, namespaces) as process:
+def test_nothing_is_left_when_the_owner_is_killed_and_the_data_is_whole(folder: Path, namespaces: bool | None):
+    with holder(folder, namespaces) as process:
         running = identities(process)
         assert len(running) == 3
         process.kill()
     assert wait_until(lambda: not any(identity.lives for identity in running), 10)
-    assert "database system is shut down" in (tmp_path / "log" / "postgres.log").read_text()
-    with Servers(tmp_path, environ={}, namespaces=namespaces) as again:
+    assert "database system is shut down" in (folder / "log" / "postgres.log").read_text()
+    with Servers(folder, environ={}, namespaces=namespaces) as again:
         assert len(again.names) == 3
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can run Postgres in two ways")
 @pytest.mark.skipif(not may_use_namespaces(), reason="user namespaces are refused here")
-def test_root_may_change_between_namespace_and_nobody(tmp_path: Path):
+def test_root_may_change_between_namespace_and_nobody(folder: Path):
     for namespaces in (True, False):
-        with Servers(tmp_path, environ={}, namespaces=namespaces) as servers:
+        with Servers(folder, environ={}, namespaces=namespaces) as servers:
             assert servers.pid("postgres")
 
 
@@ -220,6 +228,7 @@ def test_an_ordinary_user_without_a_home(user: int):
             process.communicate(timeout=20)
             assert process.returncode == 0
         assert not any(identity.lives for identity in running)
+        assert (folder / "data" / "postgres" / "data" / "PG_VERSION").exists()
     finally:
         shutil.rmtree(folder)
 

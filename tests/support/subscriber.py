@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import defaultdict
+from typing import Self
 
 import nats
 from nats.aio.client import Client
@@ -18,7 +19,7 @@ class Subscriber:
         self.seen: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
         self.faults: list[str] = []
 
-    async def __aenter__(self) -> "Subscriber":
+    async def __aenter__(self) -> Self:
         async def ignore(_: Exception) -> None:
             return
 

@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 from deploy.local.ports import free_port
 from deploy.local.processes import spawn
@@ -82,7 +83,7 @@ class System:
         self.ports = [free_port() for _ in range(self.replicas["gateway"])]
         self.processes: dict[tuple[str, int], subprocess.Popen[bytes]] = {}
 
-    def __enter__(self) -> "System":
+    def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
             for name in ORDER:

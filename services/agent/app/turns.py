@@ -87,6 +87,7 @@ class Turns:
             turn=turn.turn_id,
             session=turn.session_id,
             tenant=turn.tenant,
+            trace=turn.traceparent[3:35],  # the trace id within "00-<trace id>-<span id>-01"
             attempt=turn.attempt,
             outcome=ending.outcome,
             code=ending.code,

@@ -8,7 +8,7 @@ from libs.contracts.bus_map import OUTBOX_READY, SESSION_EVENT, TURN_READY
 from libs.contracts.channels import Announcer, encode
 from libs.contracts.session import EventRecord, OutboxReady, TurnReady
 
-from ..domain import Conversation
+from ..domain.conversation import Conversation
 
 
 class BusHerald:

@@ -8,11 +8,22 @@ from typing import Any
 import msgspec
 
 from libs.contracts.knowledge import Source
-from libs.contracts.session import AttachmentRef, ClaimTurn, EventRecord, GetHistory, ListSessions, Message
+from libs.contracts.session import (
+    AttachmentRef,
+    ClaimTurn,
+    EventRecord,
+    Feedback,
+    GetHistory,
+    ListSessions,
+    Message,
+    Ticket,
+)  # fmt: skip
 from libs.runtime.postgres import Database
 from libs.runtime.work import Row, Work
 
-from ..domain import MAX_ATTEMPTS, Conversation, SessionState, Turn
+from ..domain.conversation import Conversation
+from ..domain.session import SessionState
+from ..domain.turn import MAX_ATTEMPTS, Turn
 
 
 class PostgresStore:
@@ -50,16 +61,25 @@ class PostgresRecords:
         return row is not None
 
     async def session(self, tenant: str, session_id: str) -> SessionState | None:
-        return _session(await self._work.row("get_session", tenant, session_id))
+        return await self._session(await self._work.row("get_session", tenant, session_id))
 
     async def session_by_key(self, tenant: str, idempotency_key: str) -> SessionState | None:
-        return _session(await self._work.row("get_session_by_key", tenant, idempotency_key))
+        return await self._session(await self._work.row("get_session_by_key", tenant, idempotency_key))
 
     async def sessions(self, tenant: str, query: ListSessions) -> tuple[list[SessionState], int]:
         wanted = (tenant, query.user_id, query.status)
         rows = await self._work.rows("list_sessions", *wanted, query.limit, query.offset)
         total = rows[0]["total"] if rows else await self._work.value("count_sessions", *wanted)
-        return [state for row in rows if (state := _session(row))], total
+        return await self._sessions(rows), total
+
+    async def _session(self, row: Row | None) -> SessionState | None:
+        return (await self._sessions([row]))[0] if row else None
+
+    async def _sessions(self, rows: list[Row]) -> list[SessionState]:
+        escalated = [row["id"] for row in rows if row["status"] == "escalated"]
+        tickets = await self._work.rows("open_tickets", escalated) if escalated else []
+        by_session = {row["session_id"]: _ticket(row) for row in tickets}
+        return [_state(row, by_session.get(row["id"])) for row in rows]
 
     # --- conversations under their lock
 
@@ -78,30 +98,70 @@ class PostgresRecords:
         return await self._conversation(await self._work.row("lock_exhausted", MAX_ATTEMPTS), now)
 
     async def _conversation(self, row: Row | None, now: datetime) -> Conversation | None:
-        state = _session(row)
+        state = await self._session(row)
         return Conversation(state, now, await self.open_turn(state.session_id)) if state else None
 
+    async def lock_by_message(self, tenant: str, message_id: str, now: datetime) -> tuple[Conversation, Message] | None:
+        conversation = await self._conversation(
+            await self._work.row("lock_session_of_message", tenant, message_id), now
+        )
+        message = await self.message_by_id(conversation.state.session_id, message_id) if conversation else None
+        return (conversation, message) if conversation and message else None
+
+    async def lock_idle(self, tenant: str, before: datetime, limit: int, now: datetime) -> list[Conversation]:
+        rows = await self._work.rows("lock_idle", tenant, before, limit)
+        return [Conversation(state, now) for state in await self._sessions(rows)]
+
+    async def set_feedback(self, session_id: str, message_id: str, feedback: Feedback) -> None:
+        await self._work.do("set_feedback", session_id, message_id, _json(feedback))
+
     async def save(self, conversation: Conversation) -> None:
-        state = conversation.state
-        if settled := conversation.settled:
-            await self._work.do("settle_turn", settled.turn_id, settled.status, conversation.now)
-            if settled.status == "cancelled":
-                await self._work.do("stop_waiting", state.session_id)
+        if conversation.deleted:
+            await self._delete(conversation)
+            return
+        await self._save_settled(conversation)
         for message in conversation.messages:
-            await self._insert_message(state.session_id, message, waiting=conversation.waits(message))
-        if opened := conversation.opened:
-            await self._work.do(
-                "insert_turn", opened.turn_id, state.session_id, opened.answers_seq, opened.traceparent,
-                opened.created_at,
-            )  # fmt: skip
-            if conversation.settled:
-                await self._work.do("take_up_messages", state.session_id, opened.turn_id, opened.answers_seq)
+            await self._insert_message(conversation.state.session_id, message, waiting=conversation.waits(message))
+        await self._save_opened(conversation)
+        await self._save_ticket(conversation)
         if conversation.events:
             await self._insert_events(conversation)
+            await self._update_session(conversation.state)
+
+    async def _delete(self, conversation: Conversation) -> None:
+        await self._work.do("delete_events", conversation.state.session_id)
+        await self._work.do("delete_session", conversation.state.session_id)
+        await self._insert_events(conversation)
+
+    async def _save_settled(self, conversation: Conversation) -> None:
+        if settled := conversation.settled:
+            await self._work.do("settle_turn", settled.turn_id, settled.status, conversation.now)
+        if conversation.state.status != "active":
+            await self._work.do("stop_waiting", conversation.state.session_id)
+
+    async def _save_opened(self, conversation: Conversation) -> None:
+        if opened := conversation.opened:
+            session_id = conversation.state.session_id
             await self._work.do(
-                "update_session", state.session_id, state.status, state.epoch, state.last_seq, state.last_ev_seq,
-                state.updated_at, state.last_activity,
+                "insert_turn", opened.turn_id, session_id, opened.answers_seq, opened.traceparent, opened.created_at
+            )
+            if conversation.settled:
+                await self._work.do("take_up_messages", session_id, opened.turn_id, opened.answers_seq)
+
+    async def _save_ticket(self, conversation: Conversation) -> None:
+        if ticket := conversation.ticket:
+            await self._work.do(
+                "insert_ticket", ticket.ticket_id, ticket.session_id, _json(ticket.reasons), ticket.category,
+                ticket.priority, ticket.created_at,
             )  # fmt: skip
+        elif conversation.state.ticket is None and conversation.events:
+            await self._work.do("close_ticket", conversation.state.session_id, conversation.now)
+
+    async def _update_session(self, state: SessionState) -> None:
+        await self._work.do(
+            "update_session", state.session_id, state.status, state.epoch, state.last_seq, state.last_ev_seq,
+            state.updated_at, state.last_activity,
+        )  # fmt: skip
 
     async def _insert_message(self, session_id: str, message: Message, *, waiting: bool) -> None:
         await self._work.do(
@@ -118,7 +178,7 @@ class PostgresRecords:
             [
                 (
                     state.session_id, logged.ev_seq, state.tenant, logged.event.name, logged.event.version,
-                    _json(logged.payload), logged.time,
+                    _json(logged.payload), logged.time, logged.final,
                 )
                 for logged in conversation.events
             ],
@@ -190,14 +250,20 @@ def _json(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def _session(row: Row | None) -> SessionState | None:
-    if row is None:
-        return None
+def _state(row: Row, ticket: Ticket | None) -> SessionState:
     return SessionState(
         session_id=row["id"], tenant=row["tenant"], thread_id=row["thread_id"], user_id=row["user_id"],
         status=row["status"], epoch=row["control_epoch"], metadata=msgspec.json.decode(row["metadata"]),
         last_seq=row["last_seq"], last_ev_seq=row["last_ev_seq"], created_at=row["created_at"],
-        updated_at=row["updated_at"], last_activity=row["last_activity"],
+        updated_at=row["updated_at"], last_activity=row["last_activity"], ticket=ticket,
+    )  # fmt: skip
+
+
+def _ticket(row: Row) -> Ticket:
+    return Ticket(
+        ticket_id=row["id"], session_id=row["session_id"], status=row["status"], category=row["category"],
+        reasons=msgspec.json.decode(row["reasons"], type=list[str]), priority=row["priority"],
+        created_at=row["created_at"],
     )  # fmt: skip
 
 
@@ -216,4 +282,5 @@ def _message(row: Row) -> Message:
         tools_used=msgspec.json.decode(row["tools_used"]), confidence=row["confidence"],
         processing_time=row["processing_time"], turn_id=row["turn_id"], client_message_id=row["client_message_id"],
         metadata=msgspec.json.decode(row["metadata"]),
+        feedback=msgspec.json.decode(row["feedback"], type=Feedback) if row["feedback"] else None,
     )  # fmt: skip

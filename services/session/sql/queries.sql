@@ -31,6 +31,37 @@ select s.* from sessions s join turns t on t.session_id = s.id
 where s.tenant = $1 and t.id = $2
 for update of s
 
+-- name: lock_session_of_message
+select s.* from sessions s join messages m on m.session_id = s.id
+where s.tenant = $1 and m.id = $2
+for update of s
+
+-- name: lock_idle
+-- Sessions that nobody has needed for long and that nobody is changing at this moment.
+select * from sessions
+where tenant = $1 and status <> 'active' and last_activity < $2
+order by last_activity
+limit $3
+for update skip locked
+
+-- name: delete_session
+delete from sessions where id = $1
+
+-- name: delete_events
+delete from session_events where session_id = $1
+
+-- name: open_tickets
+select * from tickets where session_id = any($1::text[]) and status = 'open'
+
+-- name: insert_ticket
+insert into tickets (id, session_id, reasons, category, priority, created_at) values ($1, $2, $3, $4, $5, $6)
+
+-- name: close_ticket
+update tickets set status = 'closed', closed_at = $2 where session_id = $1 and status = 'open'
+
+-- name: set_feedback
+update messages set feedback = $3 where session_id = $1 and id = $2
+
 -- name: lock_claimable
 -- The oldest turn that nobody holds, whose session nobody is changing at this moment.
 select s.* from turns t join sessions s on s.id = t.session_id
@@ -132,8 +163,8 @@ select * from messages where session_id = $1 and seq > $2 order by seq desc limi
 select count(*) from messages where session_id = $1 and seq > $2
 
 -- name: insert_event
-insert into session_events (session_id, ev_seq, tenant, type, version, payload, created_at)
-values ($1, $2, $3, $4, $5, $6, $7)
+insert into session_events (session_id, ev_seq, tenant, type, version, payload, created_at, final)
+values ($1, $2, $3, $4, $5, $6, $7, $8)
 
 -- name: events_after
 select ev_seq, type, version, payload, created_at from session_events
@@ -146,7 +177,7 @@ limit $3
 select pg_try_advisory_lock(hashtext('deskbus.session.relay'))
 
 -- name: unpublished_events
-select id, session_id, ev_seq, tenant, type, version, payload, created_at from session_events
+select id, session_id, ev_seq, tenant, type, version, payload, created_at, final from session_events
 where not published
 order by id
 limit $1

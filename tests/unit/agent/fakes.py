@@ -171,5 +171,5 @@ def turns(bus: Bus, model: Any, log: Log | None = None, limits: Limits = FAST) -
 async def until(true: Callable[[], Any], patience_s: float = 2.0) -> None:
     """Wait until something is so."""
     async with asyncio.timeout(patience_s):
-        while not true():  # noqa: ASYNC110 - what is waited for has no event
+        while not true():
             await asyncio.sleep(0.001)

@@ -49,17 +49,19 @@ async def until(condition, timeout=3.0):
 async def test_a_whole_answer_reaches_everybody_once():
     desk = Desk()
     room = desk.room()
-    async with running_hubs(desk) as hubs, client(hubs, room) as one, client(hubs, room) as two:
-        assert len(room.followers) == 1
-        room.ask()
-        answer = room.answer()
-        for screen in (one, two):
-            kinds = [kind for kind in screen.types if kind != "text"]
-            assert kinds == ["connected", "message_added", "start", "status", "complete"]
-            assert screen.joined == answer.content == screen.of("complete")[0]["message"]["content"]
-            assert all(frame["timestamp"].endswith("Z") for frame in screen.frames)
-            assert all("cursor" in frame for frame in screen.frames)
-    assert room.followers == []
+    async with running_hubs(desk) as hubs:
+        async with client(hubs, room) as one, client(hubs, room) as two:
+            assert len(room.followers) == 1
+            room.ask()
+            answer = room.answer()
+            for screen in (one, two):
+                kinds = [kind for kind in screen.types if kind != "text"]
+                assert kinds == ["connected", "message_added", "start", "status", "complete"]
+                assert screen.joined == answer.content == screen.of("complete")[0]["message"]["content"]
+                assert all(frame["timestamp"].endswith("Z") for frame in screen.frames)
+                assert all("cursor" in frame for frame in screen.frames)
+        await until(lambda: room.followers == [])
+        assert len(hubs) == 0
 
 
 async def test_an_unknown_session_is_not_followed():

@@ -1,88 +1,22 @@
-"""The rules of a conversation, pure: order, one answer at a time, and who may speak.
+"""The Session aggregate, pure: order, one answer at a time, and who may speak.
 
-`Conversation` is the Session aggregate. It is loaded under the session's row lock, decides, and collects what is to be
-written: messages, the turn, and the events that tell of them, numbered densely.
+`Conversation` is loaded under the session's row lock, decides, and collects what is to be written: messages, the turn,
+a ticket, and the events that tell of them, numbered densely.
 """
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, to_builtins
+from msgspec.structs import replace
 
+from libs.contracts import bus_map
 from libs.contracts import session as told
-from libs.contracts.bus_map import (
-    MESSAGE_ADDED,
-    SESSION_OPENED,
-    SESSION_STATUS_CHANGED,
-    TURN_CANCELLED,
-    TURN_COMPLETED,
-    TURN_FAILED,
-    TURN_STARTED,
-)  # fmt: skip
 from libs.contracts.channels import Event, Payload
-from libs.contracts.errors import Conflict, Malformed
+from libs.contracts.errors import Conflict, Malformed, NotFound
 
-MAX_ATTEMPTS = 5
-FAILED_ANSWER = (
-    "I'm sorry, something went wrong on our side and I couldn't finish this answer. "
-    "Please send your question again in a moment, or ask to talk to a person."
-)
-TurnStatus = Literal["queued", "running", "completed", "failed", "cancelled"]
-
-# escalated -> active returns the customer to the agent; ended is final.
-_TRANSITIONS: dict[str, set[str]] = {
-    "active": {"escalated", "ended"},
-    "escalated": {"active", "ended"},
-    "ended": set(),
-}
-
-
-class SessionState(Struct, kw_only=True):
-    """A session as it is stored."""
-
-    session_id: str
-    tenant: str
-    thread_id: str
-    user_id: str | None
-    status: told.SessionStatus
-    epoch: int
-    metadata: dict[str, Any]
-    last_seq: int
-    last_ev_seq: int
-    created_at: datetime
-    updated_at: datetime
-    last_activity: datetime
-
-    def shown(self) -> told.Session:
-        """Give the session as clients see it."""
-        return told.Session(
-            session_id=self.session_id,
-            thread_id=self.thread_id,
-            user_id=self.user_id,
-            status=self.status,
-            metadata=self.metadata,
-            created_at=self.created_at,
-            updated_at=self.updated_at,
-            last_activity=self.last_activity,
-        )
-
-
-class Turn(Struct, kw_only=True):
-    """One answer under way or given; its lease is Postgres's business."""
-
-    turn_id: str
-    status: TurnStatus
-    answers_seq: list[int]
-    attempt: int = 0
-    spared: int = 0
-    agent_id: str | None = None
-    traceparent: str = ""
-    created_at: datetime
-
-    @property
-    def exhausted(self) -> bool:
-        """Whether no further attempt is due."""
-        return self.attempt - self.spared >= MAX_ATTEMPTS
+from .session import TRANSITIONS, SessionState
+from .turn import FAILED_ANSWER, Turn, TurnStatus
 
 
 class NewMessage(Struct, kw_only=True):
@@ -101,8 +35,9 @@ class LoggedEvent(Struct, frozen=True, kw_only=True):
 
     ev_seq: int
     event: Event[Any]
-    payload: Struct
+    payload: object
     time: datetime
+    final: bool = False
 
 
 class Conversation:
@@ -113,6 +48,8 @@ class Conversation:
         events: new ones, to be stored and told.
         opened: the turn that this change opens.
         settled: the turn that this change settles.
+        ticket: the hand-over that this change opens.
+        deleted: whether nothing but the last event is to remain.
     """
 
     def __init__(self, state: SessionState, now: datetime, open_turn: Turn | None = None) -> None:
@@ -123,15 +60,17 @@ class Conversation:
         self.events: list[LoggedEvent] = []
         self.opened: Turn | None = None
         self.settled: Turn | None = None
+        self.ticket: told.Ticket | None = None
+        self.deleted = False
 
     # --- the session
 
     def open(self) -> None:
         """Tell of a session that has just been made."""
-        self._log(SESSION_OPENED, told.SessionOpened(self.state.shown()))
+        self._log(bus_map.SESSION_OPENED, told.SessionOpened(self.state.shown()))
 
-    def set_status(self, status: told.SessionStatus) -> None:
-        """Move to a status; the present one changes nothing.
+    def set_status(self, status: told.SessionStatus, ticket_id: str) -> None:
+        """Move to a status; the present one changes nothing. Escalating opens a ticket under the id given.
 
         Raises:
             Conflict: `invalid_transition`.
@@ -139,20 +78,46 @@ class Conversation:
         previous = self.state.status
         if status == previous:
             return
-        if status not in _TRANSITIONS[previous]:
+        if status not in TRANSITIONS[previous]:
             raise Conflict("invalid_transition", f"a session that is {previous} cannot become {status}")
-        self.state.status = status
+        if status == "escalated":
+            self._open_ticket(ticket_id, told.Escalation(reasons=["set_by_client"]))
+        else:
+            self.state.ticket = None
+        self._change_status(status)
+
+    def _change_status(self, status: told.SessionStatus) -> None:
+        """Somebody else may speak from here on."""
+        previous, self.state.status = self.state.status, status
         self.state.epoch += 1
-        self._log(SESSION_STATUS_CHANGED, told.SessionStatusChanged(status, previous, self.state.epoch))
+        self._log(bus_map.SESSION_STATUS_CHANGED, told.SessionStatusChanged(status, previous, self.state.epoch))
         if status != "active":
             self._cancel_open_turn(status)
+
+    def _open_ticket(self, ticket_id: str, escalation: told.Escalation) -> told.Ticket:
+        ticket = told.Ticket(
+            ticket_id=ticket_id,
+            session_id=self.state.session_id,
+            reasons=escalation.reasons,
+            category=escalation.category,
+            priority=escalation.priority,
+            created_at=self.now,
+        )
+        self.ticket = self.state.ticket = ticket
+        self._log(bus_map.SESSION_ESCALATED, told.SessionEscalated(ticket))
+        return ticket
+
+    def delete(self) -> None:
+        """Leave nothing but the event that says so."""
+        self.deleted = True
+        self._log(bus_map.SESSION_DELETED, told.SessionDeleted(self.state.session_id), final=True)
 
     def _cancel_open_turn(self, reason: str) -> None:
         """Whoever was answering may not speak any more."""
         if self.turn:
             turn = self._settle("cancelled")
             self._log(
-                TURN_CANCELLED,
+                bus_map.TURN_CANCELLED,
                 told.TurnCancelled(
                     turn_id=turn.turn_id, attempt=turn.attempt, answers_seq=turn.answers_seq, reason=reason
                 ),
@@ -188,6 +153,20 @@ class Conversation:
         """Say whether a message must be taken up by the next turn."""
         return message.role == "user" and message.turn_id is None and self.state.status == "active"
 
+    def give_feedback(self, message: told.Message, feedback: told.Feedback) -> told.Message:
+        """Rate an answer.
+
+        Raises:
+            NotFound: `message_not_found` for what is no answer.
+        """
+        if message.role not in ("assistant", "operator"):
+            raise NotFound("message_not_found", "There is no such answer in this session")
+        self._log(
+            bus_map.FEEDBACK_GIVEN,
+            told.FeedbackGiven(message_id=message.id, feedback=feedback, turn_id=message.turn_id),
+        )
+        return replace(message, feedback=feedback)
+
     # --- turns
 
     def open_turn(self, turn_id: str, answers_seq: list[int], traceparent: str) -> None:
@@ -205,7 +184,7 @@ class Conversation:
         assert turn.agent_id is not None  # noqa: S101 - a leased turn has its agent
         self.turn = turn
         self._log(
-            TURN_STARTED,
+            bus_map.TURN_STARTED,
             told.TurnStarted(
                 turn_id=turn.turn_id,
                 attempt=turn.attempt,
@@ -227,9 +206,12 @@ class Conversation:
         if epoch is not None and epoch != self.state.epoch:
             raise Conflict("control_changed", "the conversation is in other hands now")
 
-    def complete(self, message_id: str, answer: told.Answer, asked_at: datetime) -> told.Message:
-        """Store the open turn's answer."""
+    def complete(self, message_id: str, answer: told.Answer, asked_at: datetime, ticket_id: str) -> told.Message:
+        """Store the open turn's answer; where it escalates, hand the conversation over under a new ticket."""
         turn = self._settle("completed")
+        metadata = {**answer.metadata, "attempt": turn.attempt}
+        if answer.escalation:
+            metadata |= {"ticket_id": ticket_id, **to_builtins(answer.escalation)}
         message = told.Message(
             id=message_id,
             seq=self.state.last_seq + 1,
@@ -241,15 +223,22 @@ class Conversation:
             confidence=answer.confidence,
             processing_time=round((self.now - asked_at).total_seconds(), 3),
             turn_id=turn.turn_id,
-            metadata={**answer.metadata, "attempt": turn.attempt},
+            metadata=metadata,
         )
         self._add(message)
+        ticket = self._open_ticket(ticket_id, answer.escalation) if answer.escalation else None
         self._log(
-            TURN_COMPLETED,
+            bus_map.TURN_COMPLETED,
             told.TurnCompleted(
-                turn_id=turn.turn_id, attempt=turn.attempt, answers_seq=turn.answers_seq, message=message
+                turn_id=turn.turn_id,
+                attempt=turn.attempt,
+                answers_seq=turn.answers_seq,
+                message=message,
+                ticket=ticket,
             ),
         )
+        if ticket:
+            self._change_status("escalated")
         return message
 
     def fail(self, message_id: str, code: str) -> told.Message:
@@ -268,7 +257,7 @@ class Conversation:
         )
         self._add(message)
         self._log(
-            TURN_FAILED,
+            bus_map.TURN_FAILED,
             told.TurnFailed(
                 turn_id=turn.turn_id, attempt=turn.attempt, answers_seq=turn.answers_seq, code=code, message=message
             ),
@@ -288,9 +277,11 @@ class Conversation:
         self.state.last_seq = message.seq
         self.state.last_activity = self.now
         self.messages.append(message)
-        self._log(MESSAGE_ADDED, told.MessageAdded(message))
+        self._log(bus_map.MESSAGE_ADDED, told.MessageAdded(message))
 
-    def _log(self, event: Event[Payload], payload: Payload) -> None:
+    def _log(self, event: Event[Payload], payload: Payload, *, final: bool = False) -> None:
         self.state.last_ev_seq += 1
         self.state.updated_at = self.now
-        self.events.append(LoggedEvent(ev_seq=self.state.last_ev_seq, event=event, payload=payload, time=self.now))  # pyright: ignore[reportArgumentType]
+        self.events.append(
+            LoggedEvent(ev_seq=self.state.last_ev_seq, event=event, payload=payload, time=self.now, final=final)
+        )

@@ -1,0 +1,1 @@
+"""The rules of a conversation: pure, synchronous, and given the time."""

@@ -1,0 +1,106 @@
+"""The whole gateway in one process, over the fakes: what the composition root wires, without a broker."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+from aiohttp import ClientWebSocketResponse, WSMsgType
+from aiohttp.test_utils import TestClient, TestServer
+
+from libs.contracts.health import CheckResult, HealthReport
+from libs.runtime.ids import mint
+from services.gateway.adapters.http import Http
+from services.gateway.adapters.middlewares import Edge
+from services.gateway.adapters.server import Binding, application
+from services.gateway.adapters.websocket import Sockets
+from services.gateway.app.chat import Chat
+from services.gateway.app.platform import Platform, Statistics
+from services.gateway.app.sessions import Sessions
+from services.gateway.routes import ROUTES
+
+from .fakes import NOW, TENANT, Desk, clock, running_hubs
+
+
+class Gateway:
+    """A running gateway and the desk behind it."""
+
+    def __init__(self) -> None:
+        self.desk = Desk()
+        self.draining = False
+        self.own = [CheckResult("NATS", ok=True)]
+        self.client: TestClient[Any, Any]
+        self.sockets: Sockets
+        self.chat: Chat
+        self.edge: Edge
+
+    async def report(self) -> HealthReport:
+        return HealthReport("gateway", "gateway_1", "0", not self.draining, self.own)
+
+    async def session(self, **body: Any) -> str:
+        async with self.client.post("/api/sessions", json=body) as response:
+            assert response.status == 200
+            return (await response.json())["session_id"]
+
+    @asynccontextmanager
+    async def socket(self, session_id: str | None = None, **options: Any) -> AsyncIterator["Talk"]:
+        query = {} if session_id is None else {"session_id": session_id}
+        query |= options.pop("query", {})
+        async with self.client.ws_connect("/ws", params=query, **options) as socket:
+            yield Talk(socket)
+
+
+class Talk:
+    """A client's end of a socket."""
+
+    def __init__(self, socket: ClientWebSocketResponse) -> None:
+        self.socket = socket
+        self.frames: list[dict[str, Any]] = []
+
+    async def until(self, kind: str) -> dict[str, Any]:
+        """Read on to the next frame of this type."""
+        while True:
+            frame = await asyncio.wait_for(self.socket.receive_json(), 3)
+            self.frames.append(frame)
+            if frame["type"] == kind:
+                return frame
+
+    async def closed(self) -> int | None:
+        """Read on to the end; gives the close code."""
+        while True:
+            message = await asyncio.wait_for(self.socket.receive(), 5)
+            if message.type is not WSMsgType.TEXT:
+                return self.socket.close_code
+            self.frames.append(message.json())
+
+    @property
+    def types(self) -> list[str]:
+        return [frame["type"] for frame in self.frames]
+
+
+@asynccontextmanager
+async def gateway(**options: Any) -> AsyncIterator[Gateway]:
+    running = Gateway()
+    statistics = Statistics(NOW)
+    log = structlog.get_logger()
+    origins = options.pop("cors_origins", [])
+    admin_token = options.pop("admin_token", None)
+    async with running_hubs(running.desk) as hubs:
+        running.chat = Chat(
+            running.desk, hubs, statistics, tenant=TENANT, mint=mint, now=clock, send_timeout=options.pop("send_timeout", 5)
+        )
+        platform = Platform(
+            running.desk, running.report, statistics, tenant=TENANT, now=clock, name="Deskbus", environment="testing",
+            version="0",
+        )  # fmt: skip
+        running.sockets = Sockets(
+            running.chat, hubs, mint=mint, now=clock, log=log, origins=origins, most=options.pop("most", 100),
+            most_per_session=options.pop("most_per_session", 3),
+        )  # fmt: skip
+        running.edge = Edge(mint=mint, log=log, statistics=statistics, cors_origins=origins)
+        http = Http(Sessions(running.desk, TENANT, mint), running.chat, platform, hubs)
+        binding = Binding(http, running.sockets, admin_token=admin_token, draining=lambda: running.draining)
+        async with TestClient(TestServer(application(ROUTES, binding, running.edge))) as client:
+            running.client = client
+            yield running
