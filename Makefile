@@ -1,0 +1,79 @@
+# Deskbus. `make` alone prints the targets. Every target works from any folder: make -C path/to/deskbus run
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+# A folder's name may hold spaces, so paths are relative and every recipe runs in the project root (make -C goes there).
+# PYTHON only makes the environment; afterwards .venv's own Python is used.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; exit; }; done; echo python3)
+LOCAL := .venv/bin/python -m deploy.local
+# For what needs a running system: before the first run there is no environment either.
+AT_WORK = @test -x .venv/bin/python || { echo 'Deskbus is not running: start it with `make run`.' >&2; exit 1; }; exec
+SOURCES := libs services deploy tests
+PYTEST := .venv/bin/python -m pytest -q
+# The question reaches the program through the environment and unexpanded, so that quotes, apostrophes and dollar signs
+# need no care: make ask Q='Is it $5?'
+unexport Q
+export QUESTION = $(value Q)
+export FOLLOW SINCE SESSION ARGS
+
+.PHONY: help run start stop url status logs ask chat events test check unit integration e2e clean environment
+
+help: ## print this list
+	@echo 'Deskbus: an AI customer-support backend on a message bus.'
+	@echo
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+environment:
+	@"$(PYTHON)" deploy/local/environment.py
+
+run: environment ## start everything in the foreground with one merged log; Ctrl-C stops it
+	@exec $(LOCAL) run --tied
+
+start: environment ## start everything in the background; returns when it is ready
+	@exec $(LOCAL) start
+
+stop: ## stop what runs, in order, and wait until it is gone
+	@test -x .venv/bin/python || { echo 'Deskbus is not running.'; exit 0; }; exec $(LOCAL) stop
+
+url: ## print the address of the running system
+	$(AT_WORK) $(LOCAL) url
+
+status: ## processes, ports, up-time and readiness
+	$(AT_WORK) $(LOCAL) status
+
+logs: ## the last 200 log lines; FOLLOW=1 goes on
+	$(AT_WORK) $(LOCAL) logs
+
+ask: ## ask one question: make ask Q="How long do I have to return something?"
+	$(AT_WORK) $(LOCAL) ask
+
+chat: ## a conversation in the terminal; SESSION=... continues one
+	$(AT_WORK) $(LOCAL) chat
+
+events: ## what happens, as it happens, one line per event; SINCE=all for everything kept
+	$(AT_WORK) $(LOCAL) events
+
+test: environment ## all tests, over real servers that they start themselves
+	@exec $(PYTEST) tests $(ARGS)
+
+unit: environment ## unit, architecture and port tests
+	@exec $(PYTEST) $(wildcard tests/unit tests/architecture tests/ports) $(ARGS)
+
+integration: environment ## tests over real servers
+	@exec $(PYTEST) tests/integration $(ARGS)
+
+e2e: environment ## tests over the whole system as processes
+	@exec $(PYTEST) tests/e2e $(ARGS)
+
+check: environment ## format, lint, types, import rules, architecture and unit tests
+	.venv/bin/python -m ruff format --check $(SOURCES)
+	.venv/bin/python -m ruff check $(SOURCES)
+	.venv/bin/python -m basedpyright
+	.venv/bin/python -c 'from importlinter.cli import lint_imports_command as run; run()'
+	$(PYTEST) $(wildcard tests/architecture tests/unit)
+
+clean: ## stop what runs and remove data, environment and caches (asks nothing)
+	@if test -x .venv/bin/python; then $(LOCAL) erase; fi
+	@echo 'removing .run, .venv, .tools and caches'
+	@rm -rf .run .venv .tools .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
