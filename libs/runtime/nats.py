@@ -7,7 +7,7 @@ tasks (a subscription's callback runs one message at a time), and a deadline tra
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from time import perf_counter
 from typing import Any, cast
 
@@ -187,6 +187,8 @@ class NatsBus:
 
     async def _flush(self) -> None:
         try:
+            if not self._client.is_connected:  # flushing while reconnecting succeeds without a round trip
+                raise ConnectionError
             await self._client.flush(timeout=2)
         except Exception as error:
             raise Unavailable("broker_unavailable", "The message broker does not answer") from error
@@ -227,31 +229,26 @@ class NatsBus:
     # --- staying alive
 
     async def _open(self, url: str, name: str, patience: float) -> None:
-        deadline = asyncio.get_running_loop().time() + patience
-        while True:
-            try:
+        """Connect; nats-py itself goes on trying, here as after a disconnection."""
+        try:
+            async with asyncio.timeout(patience):
                 await self._client.connect(
                     servers=url.split(","), name=name, connect_timeout=2, reconnect_time_wait=cast(int, 0.25),
                     max_reconnect_attempts=-1, ping_interval=10, max_outstanding_pings=2, error_cb=_on_error,
                     disconnected_cb=self._on_disconnect, reconnected_cb=self._on_reconnect, closed_cb=self._on_close,
                     drain_timeout=5,
                 )  # fmt: skip
-            except (OSError, Error, TimeoutError) as error:
-                if asyncio.get_running_loop().time() > deadline:
-                    raise Unavailable(
-                        "broker_unavailable",
-                        "No NATS server answers: start one, or set DESKBUS_NATS_URL to where it is",
-                    ) from error
-                _log.info("waiting_for_broker")
-                await asyncio.sleep(0.5)
-            else:
-                return
+        except (OSError, Error) as error:
+            raise Unavailable(
+                "broker_unavailable", "No NATS server answers: start one, or set DESKBUS_NATS_URL to where it is"
+            ) from error
 
     async def _watch(self) -> None:
         """Leave the process when the connection is dead and does not know it."""
         failures = 0
         while failures < _WATCH_FAILURES and not self._closed.is_set():
-            await asyncio.sleep(_WATCH_EVERY_S)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closed.wait(), _WATCH_EVERY_S)
             try:
                 await self._flush()
                 failures = 0

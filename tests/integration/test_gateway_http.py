@@ -1,6 +1,7 @@
 """What the gateway says over HTTP, over a desk in memory."""
 
 import asyncio
+import io
 import json
 from datetime import datetime
 
@@ -31,7 +32,15 @@ async def test_r01_the_returned_id_is_the_one_to_use_everywhere():
     async with gateway() as desk:
         async with desk.client.post("/api/sessions") as response:
             session = await response.json()
-        assert {"session_id", "thread_id", "status", "created_at", "updated_at", "last_activity", "metadata"} <= session.keys()
+        assert {
+            "session_id",
+            "thread_id",
+            "status",
+            "created_at",
+            "updated_at",
+            "last_activity",
+            "metadata",
+        } <= session.keys()
         assert not any("I" in name for name in session)
         async with desk.client.get(f"/api/chat/sessions/{session['session_id']}/messages") as response:
             assert await response.json() == {"messages": [], "total": 0, "session_id": session["session_id"]}
@@ -67,7 +76,9 @@ async def test_an_unknown_session_is_not_found_with_advice():
                     assert ADVICE in (await problem(response, 404, "session_not_found"))["detail"]
 
 
-@pytest.mark.parametrize("body", [None, {}, {"metadata": None}, {"metadata": {"source": "web", "more": {"a": [1, None]}}}])
+@pytest.mark.parametrize(
+    "body", [None, {}, {"metadata": None}, {"metadata": {"source": "web", "more": {"a": [1, None]}}}]
+)
 async def test_r04_r05_metadata_is_given_back_as_it_came(body):
     wanted = (body or {}).get("metadata") or {}
     async with gateway() as desk:
@@ -120,7 +131,7 @@ async def test_the_same_idempotency_key_gives_the_same_session():
     ],
 )
 async def test_bodies_that_are_refused(body, status, code):
-    async with gateway() as desk, desk.client.post("/api/sessions", data=body) as response:
+    async with gateway() as desk, desk.client.post("/api/sessions", data=io.BytesIO(body)) as response:
         await problem(response, status, code)
         assert desk.desk.rooms == {}
 
@@ -315,7 +326,11 @@ async def test_an_ended_session_refuses():
         ({"json": {"message": "Hi", "attachments": ["att_1"]}}, 422, "invalid_attachment"),
         ({"json": {"message": "Hi", "attachment_ids": [{}]}}, 422, "invalid_attachment"),
         ({"data": b"x", "headers": {"Content-Type": "multipart/form-data"}}, 400, "bad_form"),
-        ({"data": b"a=%ff", "headers": {"Content-Type": "application/x-www-form-urlencoded; charset=no"}}, 400, "bad_form"),
+        (
+            {"data": b"a=%ff", "headers": {"Content-Type": "application/x-www-form-urlencoded; charset=no"}},
+            400,
+            "bad_form",
+        ),
         ({"data": b"<a/>", "headers": {"Content-Type": "text/xml"}}, 415, "unsupported_media_type"),
     ],
 )
@@ -331,7 +346,8 @@ async def test_a_file_is_refused_for_now():
     form = FormData({"message": "Hi"})
     form.add_field("attachments", b"bytes", filename="a.txt")
     async with gateway() as desk:
-        async with desk.client.post(f"/api/chat/sessions/{await desk.session()}/messages", data=form) as response:
+        path = f"/api/chat/sessions/{await desk.session()}/messages"
+        async with desk.client.post(path, data=form) as response:
             await problem(response, 422, "invalid_attachment")
 
 
@@ -415,7 +431,9 @@ async def test_the_calling_card():
     async with gateway() as desk, desk.client.get("/") as response:
         card = await response.json()
         assert (card["name"], card["status"], card["health"]) == ("Deskbus", "operational", "/health")
-        assert {"uptime_seconds", "sessions", "messages_processed", "errors", "messages_per_minute"} == card["stats"].keys()
+        assert {"uptime_seconds", "sessions", "messages_processed", "errors", "messages_per_minute"} == card[
+            "stats"
+        ].keys()
 
 
 async def test_r24_health_is_told_by_what_answers():

@@ -1,7 +1,6 @@
 """The session service over real servers, asked over the bus: order, one answer at a time, leases, fences."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import msgspec
@@ -12,83 +11,11 @@ from libs.contracts import bus_map
 from libs.contracts import session as told
 from libs.contracts.channels import parse_subject
 from libs.contracts.errors import Conflict, Malformed, NotFound
-from libs.contracts.health import AskHealth
 from libs.runtime.ids import mint
 from libs.runtime.nats import NatsBus
-from tests.support.system import System, run_module
-
-TENANT = "tenant_of_this_module"
-LEASE_S = 0.6
-
-
-@pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    from tests.support.system import real_servers
-
-    folder = tmp_path_factory.mktemp("session")
-    only = {"gateway": 0, "agent": 0, "knowledge": 0, "attachments": 0}
-    with (
-        real_servers(folder / "servers") as servers,
-        System(servers, folder, folder, only, turn_lease_s=LEASE_S) as running,
-    ):
-        yield running
-
-
-@pytest.fixture
-async def bus(system: System) -> AsyncIterator[NatsBus]:
-    async with NatsBus.connect(system.environment["DESKBUS_NATS_URL"], "test") as connected:
-        await connected.call(bus_map.SESSION_HEALTH, AskHealth(), tenant=TENANT, timeout=20)
-        yield connected
-
-
-class Talk:
-    """One session, and what is done with it."""
-
-    def __init__(self, bus: NatsBus) -> None:
-        self.bus = bus
-        self.id = mint("sess")
-
-    async def open(self, **fields: object) -> told.Session:
-        request = told.OpenSession(session_id=self.id, thread_id=mint("thread"), **fields)
-        return await self.bus.call(bus_map.OPEN_SESSION, request, tenant=TENANT, key=self.id)
-
-    async def post(self, content: str, client_id: str | None = None) -> told.MessagePosted:
-        request = told.PostMessage(
-            message_id=mint("msg"), client_message_id=client_id or mint("client"), content=content
-        )
-        return await self.bus.call(bus_map.POST_MESSAGE, request, tenant=TENANT, key=self.id)
-
-    async def events(self, after: int = 0) -> told.EventsPage:
-        return await self.bus.call(bus_map.EVENTS_AFTER, told.EventsAfter(ev_seq=after), tenant=TENANT, key=self.id)
-
-    async def history(self, **fields: object) -> told.History:
-        return await self.bus.call(bus_map.HISTORY, told.GetHistory(**fields), tenant=TENANT, key=self.id)
-
-    async def claim(self, agent: str = "agent_a", claim_id: str | None = None) -> told.ClaimedTurn:
-        """Claim this session's turn; turns of other tests that come first are put back to be answered by nobody."""
-        for _ in range(200):
-            request = told.ClaimTurn(agent_id=agent, claim_id=claim_id or mint("claim"))
-            reply = await self.bus.call(bus_map.CLAIM_TURN, request, tenant=TENANT)
-            if reply.turn and reply.turn.session_id == self.id:
-                return reply.turn
-            await asyncio.sleep(0.02)
-        raise AssertionError("the turn could not be claimed")
-
-    async def complete(self, turn: told.ClaimedTurn, content: str = "an answer", **fields: object) -> told.TurnSettled:
-        values = {"attempt": turn.attempt, "epoch": turn.epoch, "message_id": mint("msg"), **fields}
-        request = told.CompleteTurn(turn_id=turn.turn_id, answer=told.Answer(content=content), **values)
-        return await self.bus.call(bus_map.COMPLETE_TURN, request, tenant=TENANT, key=self.id)
-
-    async def fail(self, turn: told.ClaimedTurn, **fields: object) -> told.TurnSettled:
-        request = told.FailTurn(turn_id=turn.turn_id, attempt=turn.attempt, code="model_failed", **fields)
-        return await self.bus.call(bus_map.FAIL_TURN, request, tenant=TENANT, key=self.id)
-
-
-@pytest.fixture
-async def talk(bus: NatsBus) -> Talk:
-    opened = Talk(bus)
-    await opened.open()
-    return opened
+from tests.integration.conftest import LEASE_S
+from tests.support.system import System, real_servers, run_module
+from tests.support.talk import TENANT, Talk
 
 
 async def test_opening_twice_opens_one(bus: NatsBus) -> None:
@@ -312,8 +239,6 @@ def test_r07_migrating_twice_changes_nothing(system: System) -> None:
 )
 async def test_r07_a_database_that_lacks_something_is_refused_with_the_remedy(tmp_path: Path, harm: str) -> None:
     import asyncpg
-
-    from tests.support.system import real_servers
 
     with real_servers(tmp_path) as servers:
         connection = await asyncpg.connect(servers.environment["DESKBUS_DATABASE_URL"])

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
-from aiohttp import ClientWebSocketResponse, WSMsgType
+from aiohttp import ClientTimeout, ClientWebSocketResponse, TCPConnector, WSMsgType
 from aiohttp.test_utils import TestClient, TestServer
 
 from libs.contracts.health import CheckResult, HealthReport
@@ -88,7 +88,13 @@ async def gateway(**options: Any) -> AsyncIterator[Gateway]:
     admin_token = options.pop("admin_token", None)
     async with running_hubs(running.desk) as hubs:
         running.chat = Chat(
-            running.desk, hubs, statistics, tenant=TENANT, mint=mint, now=clock, send_timeout=options.pop("send_timeout", 5)
+            running.desk,
+            hubs,
+            statistics,
+            tenant=TENANT,
+            mint=mint,
+            now=clock,
+            send_timeout=options.pop("send_timeout", 5),
         )
         platform = Platform(
             running.desk, running.report, statistics, tenant=TENANT, now=clock, name="Deskbus", environment="testing",
@@ -101,6 +107,8 @@ async def gateway(**options: Any) -> AsyncIterator[Gateway]:
         running.edge = Edge(mint=mint, log=log, statistics=statistics, cors_origins=origins)
         http = Http(Sessions(running.desk, TENANT, mint), running.chat, platform, hubs)
         binding = Binding(http, running.sockets, admin_token=admin_token, draining=lambda: running.draining)
-        async with TestClient(TestServer(application(ROUTES, binding, running.edge))) as client:
+        server = TestServer(application(ROUTES, binding, running.edge))
+        # More sockets than a client's pool has by default, and an end to waiting that a test can live with.
+        async with TestClient(server, connector=TCPConnector(limit=0), timeout=ClientTimeout(10)) as client:
             running.client = client
             yield running

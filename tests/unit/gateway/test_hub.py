@@ -233,9 +233,9 @@ async def test_a_cursor_that_leads_nowhere_is_told_and_ignored():
     async with running_hubs(desk) as hubs:
         for cursor in ("rubbish", Position(99).cursor()):
             async with client(hubs, room, cursor) as screen:
-                assert screen.types == ["error", "connected"]
-                assert screen.frames[0]["code"] == "invalid_cursor"
-                assert screen.frames[1]["resumed"] is False
+                assert screen.types == ["connected", "error"]
+                assert screen.frames[0]["resumed"] is False
+                assert screen.frames[1]["code"] == "invalid_cursor"
 
 
 async def test_a_hub_that_is_behind_catches_up_with_the_clients_cursor():

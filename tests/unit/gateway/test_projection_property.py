@@ -110,15 +110,21 @@ def spoken(live):
     return said
 
 
-def check(frames, log):
-    """What a simple client concludes: it appends text, drops it at `start`, and reads `complete`."""
+def check(frames, log, said):
+    """What a simple client concludes: it appends text, drops it at `start`, and reads `complete`.
+
+    At every moment it shows the beginning of what the attempt said, or of what was stored.
+    """
     shown, told_once = "", []
+    stored = {frame.turn_id: frame.message.content for frame in frames if isinstance(frame, Complete)}
     for frame in frames:
         if isinstance(frame, Start):
             shown = ""
         elif isinstance(frame, Text):
             assert frame.offset == len(shown)
             shown += frame.content
+            possible = (said.get((frame.turn_id, frame.attempt), ""), stored.get(frame.turn_id, ""))
+            assert any(whole.startswith(shown) for whole in possible)
         elif isinstance(frame, Complete):
             assert shown == frame.message.content
             told_once.append(("complete", frame.turn_id))
@@ -152,7 +158,7 @@ def test_joined_text_is_the_stored_text_and_each_event_shows_once(data):
     view = Spoken()
     view.spoken = spoken(live)
     frames = play(view, log, data.draw(deliveries(live)), data.draw(st.integers(0, 4)))
-    check(frames, log)
+    check(frames, log, view.spoken)
     assert view.position.ev_seq == len(log)
     assert not view.behind
 
@@ -167,4 +173,4 @@ def test_every_cursor_resumes_with_exactly_the_rest(data):
     cut = data.draw(st.integers(0, len(frames)))
     again = Projection(read_cursor(str(frames[cut - 1].cursor)) if cut else None)
     rest = [frame for row in log[again.position.ev_seq :] for frame in again.apply_event(row)]
-    check(frames[:cut] + rest, log)
+    check(frames[:cut] + rest, log, view.spoken)

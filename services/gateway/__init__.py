@@ -1,0 +1,1 @@
+"""The gateway: HTTP and WebSocket outside, the bus inside. Owns no data."""

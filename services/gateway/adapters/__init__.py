@@ -1,0 +1,1 @@
+"""The gateway's drivers: the one place that knows aiohttp."""

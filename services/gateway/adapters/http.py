@@ -1,0 +1,150 @@
+"""The HTTP operations: read the request, ask the use case, write the answer."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+
+from aiohttp import web
+
+from libs.contracts.channels import encode
+from libs.contracts.errors import Malformed, Unauthenticated, Unavailable
+
+from ..app.chat import Chat
+from ..app.hubs import Hubs
+from ..app.platform import Platform
+from ..app.sessions import Sessions
+from ..domain.access import may_administer
+from ..domain.reading import read_as, read_json
+from ..domain.replies import Accepted
+from ..domain.requests import HistoryQuery, NewMessage, NewSession, NewStatus, SessionQuery
+from .problem import UnsupportedMedia
+
+_FORMS = {"application/x-www-form-urlencoded", "multipart/form-data"}
+# What aiohttp says where a client names no type at all.
+_JSON = {"application/json", "application/octet-stream"}
+
+
+class Http:
+    """One method for each operation of the route table."""
+
+    def __init__(self, sessions: Sessions, chat: Chat, platform: Platform, hubs: Hubs) -> None:
+        self._sessions = sessions
+        self._chat = chat
+        self._platform = platform
+        self._hubs = hubs
+
+    # --- sessions
+
+    async def open_session(self, request: web.Request) -> web.Response:
+        """`POST /api/sessions`."""
+        new = read_as(NewSession, read_json(await _body(request)))
+        return _json(await self._sessions.open(new, request.headers.get("Idempotency-Key")))
+
+    async def get_session(self, request: web.Request) -> web.Response:
+        """`GET /api/sessions/{id}`."""
+        return _json(await self._sessions.get(request.match_info["id"]))
+
+    async def list_sessions(self, request: web.Request) -> web.Response:
+        """`GET /api/sessions`."""
+        query = read_as(SessionQuery, dict(request.query), where="query", lax=True)
+        page = await self._sessions.list(query)
+        response = _json(page.sessions)
+        response.headers["X-Total-Count"] = str(page.total)
+        if query.offset + query.limit < page.total:
+            following = request.rel_url.update_query(limit=query.limit, offset=query.offset + query.limit)
+            response.headers["Link"] = f'<{following}>; rel="next"'
+        return response
+
+    async def set_status(self, request: web.Request) -> web.Response:
+        """`PATCH /api/sessions/{id}/status`, with the status as query or in the body."""
+        if "status" in request.query:
+            new = read_as(NewStatus, {"status": request.query["status"]}, where="query")
+        else:
+            new = read_as(NewStatus, read_json(await _body(request)))
+        return _json(await self._sessions.set_status(request.match_info["id"], new))
+
+    # --- chat
+
+    async def send_message(self, request: web.Request) -> web.Response:
+        """`POST /api/chat/sessions/{id}/messages`."""
+        draft = (await _new_message(request)).draft()
+        wait = "respond-async" not in request.headers.get("Prefer", "").lower()
+        reply = await self._chat.send(request.match_info["id"], draft, wait=wait)
+        response = _json(reply, HTTPStatus.ACCEPTED if isinstance(reply, Accepted) else HTTPStatus.OK)
+        if not wait:
+            response.headers["Preference-Applied"] = "respond-async"
+        return response
+
+    async def history(self, request: web.Request) -> web.Response:
+        """`GET /api/chat/sessions/{id}/messages`."""
+        query = read_as(HistoryQuery, dict(request.query), where="query", lax=True)
+        return _json(await self._chat.history(request.match_info["id"], query))
+
+    # --- platform
+
+    async def card(self, _: web.Request) -> web.Response:
+        """`GET /`."""
+        return _json(self._platform.card(connected=len(self._hubs)))
+
+    async def alive(self, _: web.Request) -> web.Response:
+        """`GET /health` and `/health/live`: this process answers."""
+        return _json({"status": "healthy"})
+
+    async def ready(self, _: web.Request) -> web.Response:
+        """`GET /health/ready`."""
+        readiness = await self._platform.readiness()
+        unhealthy = readiness.status == "unhealthy"
+        return _json(readiness, HTTPStatus.SERVICE_UNAVAILABLE if unhealthy else HTTPStatus.OK)
+
+
+def require_admin(request: web.Request, token: str | None) -> None:
+    """Let administrators pass.
+
+    Raises:
+        Unauthenticated: `admin_required`.
+    """
+    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
+    given = request.headers.get("X-Admin-Token") or (bearer.strip() if scheme.lower() == "bearer" else None)
+    forwarded = "X-Forwarded-For" in request.headers or "Forwarded" in request.headers
+    if not may_administer(token, given, request.remote or "", forwarded=forwarded):
+        raise Unauthenticated("admin_required", "This needs the admin token, as Authorization: Bearer or X-Admin-Token")
+
+
+def refuse_while(draining: Callable[[], bool]) -> None:
+    """Refuse new work while the gateway is on its way out.
+
+    Raises:
+        Unavailable: `draining`.
+    """
+    if draining():
+        raise Unavailable("draining", "This gateway is restarting; try again in a moment")
+
+
+def _json(value: object, status: int = HTTPStatus.OK) -> web.Response:
+    return web.Response(body=encode(value), status=status, content_type="application/json")
+
+
+async def _body(request: web.Request) -> bytes:
+    try:
+        return await request.read()
+    except web.RequestPayloadError as fault:
+        raise Malformed("bad_body", "The request's body broke off or cannot be read") from fault
+
+
+async def _new_message(request: web.Request) -> NewMessage:
+    if request.content_type in _FORMS:
+        return read_as(NewMessage, await _form_fields(request))
+    if request.content_type in _JSON:
+        return read_as(NewMessage, read_json(await _body(request)))
+    raise UnsupportedMedia("unsupported_media_type", "Send the message as JSON, as a form, or as multipart/form-data")
+
+
+async def _form_fields(request: web.Request) -> dict[str, object]:
+    """Read a form; an empty field of attachments counts as none."""
+    try:
+        form = await request.post()
+    except (ValueError, LookupError, AssertionError, web.RequestPayloadError) as fault:
+        raise Malformed("bad_form", "The form cannot be read") from fault
+    fields: dict[str, object] = {name: value for name, value in form.items() if isinstance(value, str)}
+    for name in ("attachments", "attachment_ids"):
+        fields[name] = [str(value) for value in form.getall(name, []) if value != ""]
+    return fields

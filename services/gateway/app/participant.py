@@ -1,0 +1,99 @@
+"""One client that listens to a session: where its frames go, and which messages are its own."""
+
+from libs.contracts.channels import encode
+from libs.contracts.errors import DeskError
+from libs.contracts.frames import Acknowledged, Connected, Error, Frame, MessageAddedFrame
+from libs.contracts.session import MessagePosted, SessionStatus
+
+from ..ports import Clock, Outlet
+
+PROTOCOL = "deskbus.v1"
+_REMEMBERED_MESSAGES = 64
+
+
+class Participant:
+    """A listener of a hub.
+
+    A message that it sends is acknowledged once, by whichever comes first: the answer of the session service, or the
+    event that tells of the message. Events come in order, so `acknowledged` always precedes `start`.
+    """
+
+    __slots__ = ("_minted", "_now", "_outlet", "_unacknowledged", "client_id")
+
+    def __init__(self, outlet: Outlet, client_id: str, now: Clock) -> None:
+        self.client_id = client_id
+        self._outlet = outlet
+        self._now = now
+        self._minted: dict[str, str] = {}
+        self._unacknowledged: set[str] = set()
+
+    def send(self, frame: Frame) -> None:
+        """Send a frame to this client alone."""
+        frame.timestamp = self._now()
+        self._outlet.offer(encode(frame))
+
+    def greet(self, session_id: str, status: SessionStatus, cursor: str, version: str, *, resumed: bool) -> None:
+        """Tell this client what it is connected to."""
+        self.send(
+            Connected(
+                session_id=session_id,
+                client_id=self.client_id,
+                status=status,
+                protocol=PROTOCOL,
+                resumed=resumed,
+                server_version=version,
+                cursor=cursor,
+            )
+        )
+
+    def send_error(self, fault: DeskError) -> None:
+        """Tell this client what went wrong."""
+        self.send(Error(code=fault.code, message=fault.detail, retryable=fault.retryable))
+
+    def hear(self, frame: Frame, data: bytes) -> None:
+        """Pass on a frame for all, already encoded; one that tells of the client's own message becomes its receipt."""
+        if self._minted and isinstance(frame, MessageAddedFrame) and frame.message.client_message_id in self._minted:
+            self._recognise(frame)
+        else:
+            self._outlet.offer(data)
+
+    async def flush(self) -> None:
+        """Wait until what was sent has left, or the client is gone."""
+        await self._outlet.flush()
+
+    # --- its own messages
+
+    def posting(self, client_message_id: str, message_id: str) -> None:
+        """Remember a message that is about to be posted, so that its event is recognised."""
+        while len(self._minted) >= _REMEMBERED_MESSAGES:
+            oldest = next(iter(self._minted))
+            self._unacknowledged.discard(oldest)
+            del self._minted[oldest]
+        self._minted[client_message_id] = message_id
+        self._unacknowledged.add(client_message_id)
+
+    def posted(self, reply: MessagePosted, cursor: str) -> None:
+        """Acknowledge a message by the session service's answer, unless its event came first."""
+        self._acknowledge(reply.client_message_id, reply.message_id, reply.seq, cursor)
+
+    def _recognise(self, frame: MessageAddedFrame) -> None:
+        message = frame.message
+        if message.client_message_id is not None:
+            cursor = frame.cursor if isinstance(frame.cursor, str) else ""
+            self._acknowledge(message.client_message_id, message.id, message.seq, cursor)
+
+    def _acknowledge(self, client_message_id: str, message_id: str, seq: int, cursor: str) -> None:
+        if client_message_id not in self._unacknowledged:
+            return
+        self._unacknowledged.discard(client_message_id)
+        # A message stored under another id than the one that was minted for it was there before.
+        duplicate = self._minted.get(client_message_id) != message_id
+        self.send(
+            Acknowledged(
+                message_id=message_id,
+                seq=seq,
+                client_message_id=client_message_id,
+                duplicate=duplicate,
+                cursor=cursor,
+            )
+        )

@@ -1,0 +1,60 @@
+"""Sessions over HTTP: open, look at, list, move to another status."""
+
+from libs.contracts import ids
+from libs.contracts.bus_map import GET_SESSION, LIST_SESSIONS, OPEN_SESSION, SET_STATUS
+from libs.contracts.channels import Caller
+from libs.contracts.errors import NotFound
+from libs.contracts.session import (
+    GetSession,
+    ListSessions,
+    OpenSession,
+    Session,
+    SessionPage,
+    SetStatus,
+)
+
+from ..domain import limits
+from ..domain.requests import NewSession, NewStatus, SessionQuery
+from ..ports import Mint
+
+
+class Sessions:
+    """What clients do with sessions; the session service decides."""
+
+    def __init__(self, caller: Caller, tenant: str, mint: Mint) -> None:
+        self._caller = caller
+        self._tenant = tenant
+        self._mint = mint
+
+    async def open(self, new: NewSession, idempotency_key: str | None) -> Session:
+        """Open a session; the same idempotency key gives the same one."""
+        request = OpenSession(
+            session_id=self._mint(ids.SESSION),
+            thread_id=self._mint(ids.THREAD),
+            user_id=limits.check_token(new.user_id, "user_id"),
+            metadata=new.checked_metadata(),
+            idempotency_key=limits.check_token(idempotency_key, "Idempotency-Key", where="header"),
+        )
+        return await self._caller.call(OPEN_SESSION, request, tenant=self._tenant, key=request.session_id)
+
+    async def get(self, session_id: str) -> Session:
+        """Give a session."""
+        session_id = limits.check_session_id(session_id)
+        try:
+            return await self._caller.call(GET_SESSION, GetSession(), tenant=self._tenant, key=session_id)
+        except NotFound as fault:
+            raise limits.advise(fault) from fault
+
+    async def list(self, query: SessionQuery) -> SessionPage:
+        """Give a page of all sessions, newest first."""
+        user_id = limits.check_token(query.user_id, "user_id", where="query")
+        request = ListSessions(user_id=user_id, status=query.status, limit=query.limit, offset=query.offset)
+        return await self._caller.call(LIST_SESSIONS, request, tenant=self._tenant)
+
+    async def set_status(self, session_id: str, new: NewStatus) -> Session:
+        """Move a session to a status."""
+        session_id = limits.check_session_id(session_id)
+        try:
+            return await self._caller.call(SET_STATUS, SetStatus(new.status), tenant=self._tenant, key=session_id)
+        except NotFound as fault:
+            raise limits.advise(fault) from fault

@@ -1,0 +1,34 @@
+"""Which turns were settled while somebody waited for an answer."""
+
+import asyncio
+from collections import deque
+
+from libs.contracts.session import TurnCancelled, TurnCompleted, TurnFailed
+
+Settled = TurnCompleted | TurnFailed | TurnCancelled
+
+
+class Settlements:
+    """The turns that were settled since somebody began to watch."""
+
+    def __init__(self) -> None:
+        self._seen: deque[Settled] = deque(maxlen=64)
+        self._news = asyncio.Event()
+
+    def add(self, settled: Settled) -> None:
+        """Note a turn."""
+        self._seen.append(settled)
+        self._news.set()
+
+    async def covering(self, seq: int, timeout: float) -> Settled | None:
+        """Wait for a turn that answers the message with this `seq`; None when it takes longer than `timeout`."""
+        try:
+            async with asyncio.timeout(timeout):
+                while True:
+                    for settled in self._seen:
+                        if seq in settled.answers_seq:
+                            return settled
+                    self._news.clear()
+                    await self._news.wait()
+        except TimeoutError:
+            return None

@@ -1,0 +1,59 @@
+"""What clients send over a WebSocket: one JSON object a frame."""
+
+import msgspec
+
+from libs.contracts.errors import DeskError, Malformed
+from libs.contracts.frames import ClientMessage, ClientPing
+
+from . import limits
+from .reading import field_error, sentence
+from .requests import Draft
+
+_LATER = {"cancel", "typing", "feedback"}
+_KNOWN = {"message", "ping"}
+_decoder = msgspec.json.Decoder(ClientMessage | ClientPing)
+
+
+def read_frame(data: bytes) -> ClientMessage | ClientPing:
+    """Read a frame.
+
+    Raises:
+        DeskError: `invalid_json`, `invalid_frame`, `unknown_type`, `unsupported_type` or `invalid_attachment`.
+    """
+    try:
+        return _decoder.decode(data)
+    except msgspec.ValidationError as fault:
+        raise _explain(data, fault) from fault
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
+        raise Malformed("invalid_json", "The frame is not valid JSON") from fault
+
+
+def read_draft(frame: ClientMessage) -> Draft:
+    """Give the message that a frame asks to post.
+
+    Raises:
+        Invalid: `invalid_message` or `invalid_attachment`.
+    """
+    limits.check_no_attachments(frame.attachments or frame.attachment_ids, where="frame")
+    content = limits.check_content(frame.content, "content")
+    own_id = limits.check_token(frame.client_message_id, "client_message_id", code="invalid_message", where="frame")
+    return Draft(content, own_id)
+
+
+def _explain(data: bytes, fault: msgspec.ValidationError) -> DeskError:
+    """Find out what is wrong with JSON that is not one of our frames."""
+    try:
+        frame = msgspec.json.decode(data, type=dict[str, object])
+    except (msgspec.MsgspecError, RecursionError):
+        return Malformed("invalid_frame", "A frame is a JSON object with a type")
+    kind = frame.get("type")
+    if not isinstance(kind, str):
+        return Malformed("invalid_frame", "type is missing, or not a string")
+    if kind in _LATER:
+        return Malformed("unsupported_type", f"{kind} frames are not supported yet")
+    if kind not in _KNOWN:
+        return Malformed("unknown_type", "This type of frame is not known; known are message and ping")
+    error = field_error(fault, "frame")
+    if error.loc[1:2] in (["attachments"], ["attachment_ids"]):
+        return Malformed("invalid_attachment", f"{error.loc[1]} must be a list of the ids of uploads of this session")
+    return Malformed("invalid_frame", sentence(error))

@@ -1,0 +1,101 @@
+"""The bounds of what a client may send, and the checks that hold them."""
+
+import re
+from typing import Any
+
+from libs.contracts import ids
+from libs.contracts.channels import encode
+from libs.contracts.errors import DeskError, FieldError, Invalid, Malformed, NotFound
+
+MESSAGE_CHARACTERS = 4000
+METADATA_BYTES = 16 * 1024
+TOKEN_CHARACTERS = 128
+BODY_BYTES = 1024 * 1024
+FRAME_BYTES = 64 * 1024
+JSON_DEPTH = 32
+
+_PLACEHOLDERS = {"", "undefined", "null", "nan"}
+# An escaped NUL (an odd number of backslashes before u0000): no text column can hold one.
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+
+
+def invalid(field: str, why: str, *, code: str = "invalid_request", where: str = "body") -> Invalid:
+    """Give the error for one field that breaks its bounds."""
+    return Invalid(code, f"{field} {why}", errors=[FieldError([where, field], why)])
+
+
+def check_session_id(text: str) -> str:
+    """Give the session id that a client named.
+
+    Raises:
+        Malformed: `invalid_session_id`; what stands there is what a faulty client writes for "nothing".
+        NotFound: `session_not_found`; it is not of the form of our ids.
+    """
+    if text.strip().casefold() in _PLACEHOLDERS:
+        raise Malformed(
+            "invalid_session_id", "The session id is missing: use the session_id that POST /api/sessions gave"
+        )
+    if not ids.is_id(ids.SESSION, text):
+        raise session_not_found()
+    return text
+
+
+def session_not_found() -> NotFound:
+    """Give the error for a session that is not there, or not for this client."""
+    return NotFound("session_not_found", "There is no such session; create one with POST /api/sessions")
+
+
+def advise(fault: DeskError) -> DeskError:
+    """Give an unknown session's error with the advice that clients get; any other as it is."""
+    return session_not_found() if fault.code == "session_not_found" else fault
+
+
+def check_content(text: str, field: str = "message") -> str:
+    """Give a message's text without the white space around it.
+
+    Raises:
+        Invalid: `invalid_message`; it is blank, too long, or holds a NUL.
+    """
+    content = text.strip()
+    if not content:
+        raise invalid(field, "must not be blank", code="invalid_message")
+    if len(content) > MESSAGE_CHARACTERS:
+        raise invalid(field, f"must have at most {MESSAGE_CHARACTERS} characters", code="invalid_message")
+    if "\0" in content:
+        raise invalid(field, "must not hold NUL characters", code="invalid_message")
+    return content
+
+
+def check_token(text: str | None, field: str, *, code: str = "invalid_request", where: str = "body") -> str | None:
+    """Give a client's own id or key, None where there is none; it is text that we store, so it is bounded."""
+    if text is None or not text.strip():
+        return None
+    if len(text) > TOKEN_CHARACTERS or not text.isprintable():
+        raise invalid(field, f"must be at most {TOKEN_CHARACTERS} printable characters", code=code, where=where)
+    return text
+
+
+def check_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Give a session's metadata, which is stored and returned as it is.
+
+    Raises:
+        Invalid: it takes more than 16 KiB as JSON, or holds a NUL.
+    """
+    written = encode(metadata)
+    if len(written) > METADATA_BYTES:
+        raise invalid("metadata", f"must take at most {METADATA_BYTES // 1024} KiB as JSON")
+    if _NUL.search(written):
+        raise invalid("metadata", "must not hold NUL characters")
+    return metadata
+
+
+def check_no_attachments(attachments: list[Any] | None, where: str = "body") -> None:
+    """Refuse attachments, which are not taken yet.
+
+    Raises:
+        Invalid: `invalid_attachment`.
+    """
+    if attachments:
+        raise invalid(
+            "attachments", "are not accepted yet: send the message without", code="invalid_attachment", where=where
+        )

@@ -1,0 +1,128 @@
+"""What clients are answered over HTTP."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from libs.contracts.health import CheckResult
+from libs.contracts.knowledge import Source
+from libs.contracts.session import Message, MessagePosted
+
+_SHOWN_SOURCES = 3
+WITH_A_PERSON = "Your message has been passed on: a member of our team will answer you here."
+
+
+class ChatResponse(Struct, frozen=True, kw_only=True):
+    """A stored answer, or the word that a person will give one."""
+
+    message: str
+    message_id: str
+    seq: int
+    sources: list[Source]
+    requires_escalation: bool
+    confidence: float
+    session_id: str
+    turn_id: str | None
+    timestamp: datetime
+    processing_time: float | None
+    metadata: dict[str, Any]
+
+
+class Accepted(Struct, frozen=True, kw_only=True):
+    """The message is stored and its answer not there yet; `links` say where it will be."""
+
+    session_id: str
+    message_id: str
+    client_message_id: str
+    seq: int
+    links: dict[str, str]
+    status: Literal["accepted"] = "accepted"
+    detail: str = "The message is stored; its answer will be in the conversation"
+
+
+class HistoryPage(Struct, frozen=True, kw_only=True):
+    """Some of a session's messages."""
+
+    messages: list[Message]
+    total: int
+    session_id: str
+
+
+class Readiness(Struct, frozen=True, kw_only=True):
+    """How the whole system is."""
+
+    status: Literal["healthy", "degraded", "unhealthy"]
+    version: str
+    checks: list[CheckResult]
+
+
+class Card(Struct, frozen=True, kw_only=True):
+    """The system's calling card, at `GET /`."""
+
+    name: str
+    version: str
+    environment: str
+    status: str
+    docs: str
+    metrics: str
+    health: str
+    stats: dict[str, float]
+
+
+def answered(session_id: str, answer: Message) -> ChatResponse:
+    """Give a stored answer; `seq` is dense, so the answer's own counts the messages so far."""
+    return ChatResponse(
+        message=answer.content,
+        message_id=answer.id,
+        seq=answer.seq,
+        sources=answer.sources[:_SHOWN_SOURCES],
+        requires_escalation=False,
+        confidence=answer.confidence or 0.0,
+        session_id=session_id,
+        turn_id=answer.turn_id,
+        timestamp=answer.timestamp,
+        processing_time=answer.processing_time,
+        metadata={**answer.metadata, "message_count": answer.seq, "tools_used": answer.tools_used},
+    )
+
+
+def handed_over(session_id: str, posted: MessagePosted, now: datetime) -> ChatResponse:
+    """Say that a person will answer."""
+    return ChatResponse(
+        message=WITH_A_PERSON,
+        message_id=posted.message_id,
+        seq=posted.seq,
+        sources=[],
+        requires_escalation=True,
+        confidence=0.0,
+        session_id=session_id,
+        turn_id=None,
+        timestamp=now,
+        processing_time=None,
+        metadata={"message_count": posted.seq, "tools_used": []},
+    )
+
+
+def accepted(session_id: str, posted: MessagePosted) -> Accepted:
+    """Say that the message is stored, and where its answer will be."""
+    return Accepted(
+        session_id=session_id,
+        message_id=posted.message_id,
+        client_message_id=posted.client_message_id,
+        seq=posted.seq,
+        links={
+            "messages": f"/api/chat/sessions/{session_id}/messages?after_seq={posted.seq}",
+            "websocket": f"/ws?session_id={session_id}",
+        },
+    )
+
+
+def readiness(version: str, checks: list[CheckResult]) -> Readiness:
+    """Judge the system by its checks: unhealthy where a required one fails, degraded where another does."""
+    failed = [check for check in checks if not check.ok]
+    required = any(check.required for check in failed)
+    status: Literal["healthy", "degraded", "unhealthy"] = (
+        "unhealthy" if required else "degraded" if failed else "healthy"
+    )
+    return Readiness(status=status, version=version, checks=checks)
