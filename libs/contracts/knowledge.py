@@ -22,11 +22,17 @@ class Source(Struct, frozen=True, kw_only=True):
 
 
 class Search(Struct, frozen=True, kw_only=True):
-    """Ask for the passages nearest to a question."""
+    """Ask for the passages nearest to a question.
+
+    Attributes:
+        min_score: passages below it are not found; None leaves it to the knowledge service.
+        filters: metadata keys and the values that a passage must have for each.
+    """
 
     query: str
     limit: int = 5
     min_score: float | None = None
+    filters: dict[str, Any] = {}
 
 
 class SearchResult(Struct, frozen=True, kw_only=True):

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from libs.contracts.context import Context
 from libs.contracts.knowledge import Search, SearchResult, Source
 
-from .domain import MIN_SCORE, Document, FoundPassage, Hit, Passage, Point, next_version, split, supported
+from .domain import MIN_SCORE, Document, Passage, Point, metadata, next_version, split, supported
 from .ports import DocumentStore, Embedder, VectorIndex
 
 _BATCH = 64
+_FILTERED_FROM = 100
 
 
 class App:
@@ -27,11 +28,23 @@ class App:
         """
         min_score = MIN_SCORE if request.min_score is None else request.min_score
         vector = await self._embedder.embed_query(request.query)
-        hits = await self._index.search(vector, tenant=ctx.tenant, limit=request.limit, min_score=min_score)
-        hits = supported(hits, min_score)
+        # The index knows ids only: what is filtered by metadata is chosen from the nearest that it finds.
+        limit = _FILTERED_FROM if request.filters else request.limit
+        hits = supported(
+            await self._index.search(vector, tenant=ctx.tenant, limit=limit, min_score=min_score), min_score
+        )
         found = await self._store.passages(ctx.tenant, [hit.passage_id for hit in hits])
-        kept = [(hit, found[hit.passage_id]) for hit in hits if hit.passage_id in found]
-        sources = [_source(hit, passage, rank) for rank, (hit, passage) in enumerate(kept, start=1)]
+        kept = [(hit, metadata(found[hit.passage_id])) for hit in hits if hit.passage_id in found]
+        wanted = [(hit, facts) for hit, facts in kept if request.filters.items() <= facts.items()][: request.limit]
+        sources = [
+            Source(
+                content=found[hit.passage_id].passage.text,
+                metadata=facts,
+                relevance_score=round(hit.score, 4),
+                rank=rank,
+            )
+            for rank, (hit, facts) in enumerate(wanted, start=1)
+        ]
         return SearchResult(sources=sources, method="dense", model=self._embedder.model.name)
 
     async def put(self, document: Document) -> bool:
@@ -84,21 +97,3 @@ class App:
             for passage, vector in zip(passages, vectors, strict=True)
         ]
         await self._index.upsert(points)
-
-
-def _source(hit: Hit, found: FoundPassage, rank: int) -> Source:
-    passage = found.passage
-    return Source(
-        content=passage.text,
-        metadata={
-            "document_id": passage.document_id,
-            "title": passage.title,
-            "source": found.source,
-            "version": passage.version,
-            "chunk": passage.position,
-            "category": found.category,
-            "heading": passage.heading,
-        },
-        relevance_score=round(hit.score, 4),
-        rank=rank,
-    )

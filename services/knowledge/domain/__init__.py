@@ -1,0 +1,27 @@
+"""The rules of knowledge, pure and synchronous: documents, passages, and what is near enough to be an answer."""
+
+from .documents import Document, MalformedDocument, is_document_id, next_version, read_document
+from .passages import MAX_CHARACTERS, MAX_WORDS, FoundPassage, Passage, metadata, split
+from .vectors import MIN_SCORE, EmbeddingModel, Hit, Point, Vector, clipped, in_order, supported
+
+__all__ = [
+    "MAX_CHARACTERS",
+    "MAX_WORDS",
+    "MIN_SCORE",
+    "Document",
+    "EmbeddingModel",
+    "FoundPassage",
+    "Hit",
+    "MalformedDocument",
+    "Passage",
+    "Point",
+    "Vector",
+    "clipped",
+    "in_order",
+    "is_document_id",
+    "metadata",
+    "next_version",
+    "read_document",
+    "split",
+    "supported",
+]
