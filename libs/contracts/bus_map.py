@@ -1,6 +1,6 @@
 """Every message that crosses a process boundary, on one screen."""
 
-from . import agent, health, knowledge, session
+from . import agent, attachments, health, knowledge, session
 from .channels import Event, Live, Rpc
 
 # --- session: asked by the gateway (key: the session)
@@ -45,8 +45,19 @@ TURN_FRAME = Live("agent", "frame", agent.TurnFrame)
 # --- knowledge
 SEARCH = Rpc("knowledge", "search", knowledge.Search, knowledge.SearchResult)
 
+# --- attachments: asked by the gateway, `texts` by agents (key: the session)
+REGISTER_ATTACHMENT = Rpc("attachments", "register", attachments.Register, attachments.Attachment)
+DESCRIBE_ATTACHMENTS = Rpc("attachments", "describe", attachments.Describe, attachments.Described)
+RESOLVE_ATTACHMENTS = Rpc("attachments", "resolve", attachments.Resolve, attachments.Resolved)
+DISCARD_ATTACHMENTS = Rpc("attachments", "discard", attachments.Discard, attachments.Discarded)
+ATTACHMENT_TEXTS = Rpc("attachments", "texts", attachments.AskTexts, attachments.Texts)
+
 # --- how are you
 SESSION_HEALTH = Rpc("session", "health", health.AskHealth, health.HealthReport, timeout=2.0, quiet=True)
 AGENT_HEALTH = Rpc("agent", "health", health.AskHealth, health.HealthReport, timeout=2.0, quiet=True)
 KNOWLEDGE_HEALTH = Rpc("knowledge", "health", health.AskHealth, health.HealthReport, timeout=2.0, quiet=True)
 ATTACHMENTS_HEALTH = Rpc("attachments", "health", health.AskHealth, health.HealthReport, timeout=2.0, quiet=True)
+SESSION_METRICS = Rpc("session", "metrics", health.AskMetrics, health.MetricsText, timeout=2.0, quiet=True)
+AGENT_METRICS = Rpc("agent", "metrics", health.AskMetrics, health.MetricsText, timeout=2.0, quiet=True)
+KNOWLEDGE_METRICS = Rpc("knowledge", "metrics", health.AskMetrics, health.MetricsText, timeout=2.0, quiet=True)
+ATTACHMENTS_METRICS = Rpc("attachments", "metrics", health.AskMetrics, health.MetricsText, timeout=2.0, quiet=True)

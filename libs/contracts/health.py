@@ -33,3 +33,15 @@ class HealthReport(Struct, frozen=True):
     version: str
     ready: bool
     checks: list[CheckResult] = []
+
+
+class AskMetrics(Struct, frozen=True):
+    """The question of whoever collects figures."""
+
+
+class MetricsText(Struct, frozen=True):
+    """One instance's figures in Prometheus's text format."""
+
+    service: str
+    instance: str
+    text: str

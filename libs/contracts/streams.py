@@ -1,7 +1,7 @@
-"""The two JetStream streams, as data: `libs.runtime.provision` makes them, and nobody else.
+"""The JetStream streams and buckets, as data: `libs.runtime.provision` makes them, and nobody else.
 
-Neither is a work queue: their duplicate window does not survive a restart of the broker, and long work is leased in
-Postgres. Both are bounded in age and bytes and refuse new messages when full, so that a full disk heals by itself.
+Neither stream is a work queue: their duplicate window does not survive a restart of the broker, and long work is leased
+in Postgres. Both are bounded in age and bytes and refuse new messages when full, so that a full disk heals by itself.
 """
 
 from typing import Any
@@ -51,6 +51,30 @@ DEADLETTERS = Stream(
     max_bytes=_GIB // 16,
 )
 STREAMS = [EVENTS, DEADLETTERS]
+
+
+class Bucket(Struct, frozen=True, kw_only=True):
+    """An object bucket (NATS ADR-20): a stream of chunks and of what they make up; refuses new ones when full."""
+
+    name: str
+    description: str
+    max_bytes: int
+
+    @property
+    def stream(self) -> str:
+        """The stream's name."""
+        return f"OBJ_{self.name}"
+
+    @property
+    def subjects(self) -> list[str]:
+        """Where its chunks and its objects' descriptions are published."""
+        return [f"$O.{self.name}.C.>", f"$O.{self.name}.M.>"]
+
+
+ATTACHMENTS = Bucket(
+    name="attachments", description="The bytes of what customers upload, by attachment id", max_bytes=3 * _GIB // 2
+)
+BUCKETS = [ATTACHMENTS]
 
 
 def durable_name(service: str, event: Event[Any]) -> str:

@@ -20,6 +20,7 @@ from libs.contracts.errors import DeskError
 from libs.contracts.streams import EVENTS, durable_name
 
 from . import tracing
+from .metrics import EVENTS_HANDLED
 from .nats import TRACE_HEADER, NatsBus
 
 Handling = Callable[[Payload, Context], Awaitable[None]]
@@ -75,12 +76,15 @@ class EventConsumer(Generic[Payload]):
             await self._try_again(message, "internal", final=False)
         else:
             await message.ack()
+            EVENTS_HANDLED.labels(self._durable, "done").inc()
 
     async def _try_again(self, message: Msg, reason: str, *, final: bool) -> None:
         tries = message.metadata.num_delivered
         if not final and tries <= len(_DELAYS_S):
+            EVENTS_HANDLED.labels(self._durable, "retried").inc()
             await message.nak(delay=_DELAYS_S[tries - 1])
             return
+        EVENTS_HANDLED.labels(self._durable, "rejected").inc()
         _log.warning("dead_letter", durable=self._durable, reason=reason, tries=tries)
         headers = {**(message.headers or {}), "Desk-Reason": reason, "Desk-Consumer": self._durable}
         headers["Nats-Msg-Id"] = f"{self._durable}:{message.metadata.sequence.stream}"

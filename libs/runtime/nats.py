@@ -25,6 +25,7 @@ from libs.contracts.errors import DeskError, ErrorBody, Internal, Malformed, Tim
 
 from . import tracing
 from .bus import Answering, BusLost, Hearing, Subscription, Watching
+from .metrics import BROKER_RECONNECTS, HANDLED
 
 # Headers of a request: how long its asker still waits, in milliseconds, and the trace that it belongs to.
 TIMEOUT_HEADER = "Desk-Timeout-Ms"
@@ -273,6 +274,7 @@ class NatsBus:
 
     async def _on_reconnect(self) -> None:
         _log.info("broker_reconnected")
+        BROKER_RECONNECTS.inc()
         for callback in self._reconnect_callbacks:
             try:
                 callback()
@@ -334,6 +336,7 @@ def _fault(channel: Rpc[Any, Any], error: Exception) -> DeskError:
 
 
 def _log_handled(channel: Rpc[Any, Any], context: Context, outcome: str, seconds: float) -> None:
+    HANDLED.labels(f"{channel.owner}.{channel.name}", outcome).observe(seconds)
     write = _log.debug if channel.quiet and outcome == "done" else _log.info
     write(
         "handled", channel=channel.name, key=context.key, tenant=context.tenant, outcome=outcome,

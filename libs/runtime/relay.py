@@ -16,6 +16,7 @@ from libs.contracts.channels import parse_subject
 from libs.contracts.errors import DeskError
 from libs.contracts.streams import EVENTS
 
+from .metrics import EVENTS_PUBLISHED, EVENTS_UNPUBLISHED
 from .nats import NatsBus
 from .postgres import Database
 from .work import Row, Work
@@ -72,8 +73,10 @@ class Relay:
             self._wake.clear()
             rows = await work.rows("unpublished_events", _BATCH)
             published = await self._publish(rows) if rows else []
+            EVENTS_UNPUBLISHED.labels(self._owner).set(len(rows) - len(published))
             if published:
                 await work.do("mark_published", published)
+                EVENTS_PUBLISHED.labels(self._owner).inc(len(published))
             if len(published) < len(rows):
                 await asyncio.sleep(_PAUSE_S)
             elif len(rows) < _BATCH:

@@ -15,11 +15,13 @@ import structlog
 
 from libs.contracts.context import Context
 from libs.contracts.errors import DeskError
-from libs.contracts.health import AskHealth, CheckResult, HealthReport
+from libs.contracts.health import AskHealth, AskMetrics, CheckResult, HealthReport, MetricsText
 
 from . import log as logs
 from .health import Check, Probe, try_all
 from .ids import mint
+from .metrics import own_text
+from .operations import Liveness, serve_operations
 from .settings import BadSettings, CommonSettings, load
 
 T = TypeVar("T")
@@ -95,6 +97,10 @@ class Scope:
         """
         _refuse_failed(await try_all(self._checks))
 
+    async def metrics(self, request: AskMetrics, ctx: Context) -> MetricsText:  # noqa: ARG002 - a handler's shape
+        """Give this process's figures over the bus."""
+        return MetricsText(self.name, self.instance, own_text())
+
     # --- the life of a service, called by `run`
 
     async def live(self, build: Callable[["Scope"], Awaitable[None]], stop: asyncio.Event) -> None:
@@ -155,7 +161,7 @@ def run(name: str, kind: type[S], build: Build[S]) -> None:
         sys.exit(2)
     instance = mint(name)
     log = logs.configure(settings, name, instance)
-    scope_build = _bound(build, settings)
+    scope_build = _with_operations(build, settings)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         fault = runner.run(_main(Scope(name, instance, log), scope_build))
     if fault:
@@ -163,8 +169,15 @@ def run(name: str, kind: type[S], build: Build[S]) -> None:
         sys.exit(1)
 
 
-def _bound(build: Build[S], settings: S) -> Callable[[Scope], Awaitable[None]]:
-    return lambda scope: build(scope, settings)
+def _with_operations(build: Build[S], settings: S) -> Callable[[Scope], Awaitable[None]]:
+    async def build_all(scope: Scope) -> None:
+        liveness = Liveness()
+        scope.spawn("liveness", liveness.beat)
+        port = serve_operations(settings.operations_host, settings.operations_port, liveness, scope.report)
+        await scope.enter("operations", port)
+        await build(scope, settings)
+
+    return build_all
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

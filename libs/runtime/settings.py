@@ -22,6 +22,8 @@ class CommonSettings(Struct, frozen=True, kw_only=True):
 
     Attributes:
         debug: documentation pages and the like; on by default in development.
+        operations_port: where a service other than the gateway answers probes and gives its figures; 0: nowhere.
+        operations_host: the address for it.
         log_format: `console` for people, `json` for machines; by default json unless on a terminal.
     """
 
@@ -31,6 +33,8 @@ class CommonSettings(Struct, frozen=True, kw_only=True):
     log_level: LogLevel = "info"
     log_format: Literal["console", "json", "auto"] = "auto"
     nats_url: str = "nats://127.0.0.1:4222"
+    operations_host: str = "127.0.0.1"
+    operations_port: int = 0
 
 
 class BadSettings(Exception):

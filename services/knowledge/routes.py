@@ -11,3 +11,4 @@ async def serve(bus: Bus, app: App, scope: Scope) -> None:
     """Answer the service's channels."""
     await bus.serve(bus_map.SEARCH, app.search)
     await bus.serve(bus_map.KNOWLEDGE_HEALTH, scope.health)
+    await bus.serve(bus_map.KNOWLEDGE_METRICS, scope.metrics)

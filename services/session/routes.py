@@ -24,3 +24,4 @@ async def serve(bus: Bus, app: App, scope: Scope) -> None:
     await bus.serve(bus_map.COMPLETE_TURN, app.complete_turn)
     await bus.serve(bus_map.FAIL_TURN, app.fail_turn)
     await bus.serve(bus_map.SESSION_HEALTH, scope.health)
+    await bus.serve(bus_map.SESSION_METRICS, scope.metrics)

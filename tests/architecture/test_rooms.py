@@ -54,7 +54,7 @@ def test_names_say_what_is_inside(path: Path) -> None:
 
 def test_runtime_stays_small() -> None:
     lines = sum(len(path.read_text().splitlines()) for path in (ROOT / "libs/runtime").glob("*.py"))
-    assert lines <= 2500
+    assert lines <= 3200  # bus, database, cache, blobs, figures, operations: docs/decisions/0002
 
 
 def test_no_test_patches_what_it_tests() -> None:

@@ -126,6 +126,14 @@ class System:
         """What a process has logged."""
         return self.log_file(name, index).read_text()
 
+    def wait_for_log(self, name: str, text: str, timeout: float = READY_S) -> None:
+        """Wait until a process has logged something."""
+        end = time.monotonic() + timeout
+        while text not in self.log(name):
+            if self.processes[name, 0].poll() is not None or time.monotonic() > end:
+                raise RuntimeError(f"{name} has not logged {text!r}:\n{self.log(name)[-3000:]}")
+            time.sleep(0.02)
+
     def signal(self, name: str, number: signal.Signals, index: int = 0) -> None:
         """Send a process a signal."""
         self.processes[name, index].send_signal(number)
