@@ -1,4 +1,4 @@
-"""The only creator of streams and consumers: `python -m libs.runtime.provision`.
+"""The only creator of streams, consumers and buckets: `python -m libs.runtime.provision`.
 
 Services bind to what is made here, so that they run without the broker's admin rights. Running it again changes a
 stream to what `libs.contracts.streams` says and loses nothing.
@@ -15,7 +15,7 @@ from nats.js import JetStreamManager
 from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import NotFoundError
 
-from libs.contracts.streams import CONSUMERS, EVENTS, STREAMS, Consumer, Stream
+from libs.contracts.streams import BUCKETS, CONSUMERS, EVENTS, STREAMS, Bucket, Consumer, Stream
 
 OLDEST_BROKER = (2, 14, 7)  # older ones silently ignore newer fields
 
@@ -37,20 +37,22 @@ def check_version(version: str) -> None:
 
 
 async def provision(client: Client) -> list[str]:
-    """Make or update all streams and consumers; give their names."""
+    """Make or update all streams, buckets and consumers; give their names."""
     check_version(str(client.connected_server_version))
     manager = JetStreamManager(client)
     for stream in STREAMS:
-        await _put_stream(manager, stream)
+        await _put_stream(manager, _stream_config(stream))
+    for bucket in BUCKETS:
+        await _put_stream(manager, _bucket_config(bucket))
     for consumer in CONSUMERS:
         await manager.add_consumer(EVENTS.name, _consumer_config(consumer))  # pyright: ignore[reportUnknownMemberType]
-    return [stream.name for stream in STREAMS] + [consumer.durable for consumer in CONSUMERS]
+    made = [stream.name for stream in STREAMS] + [bucket.stream for bucket in BUCKETS]
+    return made + [consumer.durable for consumer in CONSUMERS]
 
 
-async def _put_stream(manager: JetStreamManager, stream: Stream) -> None:
-    config = _stream_config(stream)
+async def _put_stream(manager: JetStreamManager, config: StreamConfig) -> None:
     try:
-        await manager.stream_info(stream.name)
+        await manager.stream_info(config.name or "")
     except NotFoundError:
         await manager.add_stream(config)  # pyright: ignore[reportUnknownMemberType]
     else:
@@ -68,6 +70,20 @@ def _stream_config(stream: Stream) -> StreamConfig:
         max_age=stream.max_age_s,
         max_bytes=stream.max_bytes,
         duplicate_window=stream.duplicate_window_s,
+        allow_direct=True,
+    )
+
+
+def _bucket_config(bucket: Bucket) -> StreamConfig:
+    return StreamConfig(
+        name=bucket.stream,
+        description=bucket.description,
+        subjects=bucket.subjects,
+        retention=RetentionPolicy.LIMITS,
+        storage=StorageType.FILE,
+        discard=DiscardPolicy.NEW,
+        max_bytes=bucket.max_bytes,
+        allow_rollup_hdrs=True,
         allow_direct=True,
     )
 
