@@ -10,7 +10,7 @@ from typing import Literal
 from msgspec import UNSET, Struct, UnsetType
 
 from .knowledge import Source
-from .session import Message, SessionStatus
+from .session import Message, Priority, Rating, SessionStatus
 
 Stage = Literal["context", "attachments", "knowledge", "model", "tool"]
 
@@ -44,6 +44,14 @@ class ClientMessage(ClientFrame):
     client_message_id: str | None = None
     attachments: list[str] | None = None
     attachment_ids: list[str] | None = None
+
+
+class ClientFeedback(ClientFrame):
+    """What a customer thinks of an answer."""
+
+    message_id: str
+    rating: Rating
+    comment: str | None = None
 
 
 class ClientPing(ClientFrame):
@@ -95,6 +103,18 @@ class Sources(Frame):
     """The candidates; those that the answer used stand in `complete`."""
 
     sources: list[Source]
+    turn_id: str | UnsetType = UNSET
+    attempt: int | UnsetType = UNSET
+
+
+class Escalation(Frame):
+    """A person takes over, or has already; `turn_id` and `attempt` where an answer handed the conversation over."""
+
+    required: bool
+    reason: list[str]
+    ticket_id: str
+    priority: Priority
+    category: str
     turn_id: str | UnsetType = UNSET
     attempt: int | UnsetType = UNSET
 

@@ -33,7 +33,7 @@ class Consumer(Struct, frozen=True, kw_only=True):
     filter_subject: str
     description: str
     ack_wait_s: float = 30.0
-    max_deliver: int = 6  # the handler gives up after five and says why; this is the broker's own stop
+    max_deliver: int = 500  # the broker's own stop, hours later: a handler gives up long before, and says why
 
 
 EVENTS = Stream(

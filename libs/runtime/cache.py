@@ -7,9 +7,10 @@ them: every replica reads what another has written. `cache_redis` has the rule b
 import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Protocol, TypeVar, overload
+from typing import Any, Generic, Protocol, TypeVar, overload
 
 import msgspec
+from msgspec import Struct
 
 from .cache_memory import NoStore, glob_literal
 from .cache_redis import RedisStore
@@ -32,6 +33,10 @@ class Store(Protocol):
         """Keep a value for `ttl_s` seconds at most, more than 0."""
         ...
 
+    async def put_newer(self, name: bytes, value: bytes, version: int, ttl_s: float) -> bool:
+        """Keep a `Versioned` unless one of this version or a later one is there; say whether it was kept."""
+        ...
+
     async def delete(self, name: bytes) -> bool:
         """Remove a value; say whether there was one."""
         ...
@@ -51,6 +56,13 @@ class Store(Protocol):
     async def close(self) -> None:
         """Let go; closing twice does nothing."""
         ...
+
+
+class Versioned(Struct, Generic[T], frozen=True):
+    """What `set_newer` keeps and `get(key, Versioned[...])` gives: a value, and which of its states it is."""
+
+    version: int
+    value: T
 
 
 class Cache:
@@ -128,6 +140,18 @@ class Cache:
             await self._store.put(name, encoded, ttl_s)
         else:
             await self._store.delete(name)
+
+    async def set_newer(self, key: str, value: object, version: int, ttl_s: float = TTL_S) -> bool:
+        """Keep a value as a `Versioned`, unless one of this version or a later one is there; say whether it was kept.
+
+        Raises:
+            TypeError: the value cannot be told in JSON.
+            ValueError: the time is not finite and above 0, or the version is not in 0..2^53.
+        """
+        if not (math.isfinite(ttl_s) and ttl_s > 0 and 0 <= version <= 2**53):
+            raise ValueError("ttl_s must be finite and above 0, version in 0..2^53")
+        encoded = msgspec.json.encode(Versioned(version, value))
+        return await self._store.put_newer(key_name(self._prefix, key), encoded, version, ttl_s)
 
     async def delete(self, key: str) -> bool:
         """Remove a value; say whether there was one (while Redis is away: in the twin)."""

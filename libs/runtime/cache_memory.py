@@ -8,6 +8,7 @@ from time import monotonic
 MAX_ENTRIES = 10_000
 MAX_BYTES = 16 * 1024 * 1024
 _ENTRY_BYTES = 250  # what Python adds to a name and a value, about
+_VERSION = re.compile(rb'\{"version":(\d+),')
 _SPECIAL = re.compile(rb"([*?\[\]\\])")
 
 
@@ -62,6 +63,14 @@ class MemoryStore:
         while len(self._entries) > self._max_entries or self._bytes > self._max_bytes:
             self._remove(next(iter(self._entries)))
 
+    async def put_newer(self, name: bytes, value: bytes, version: int, ttl_s: float) -> bool:
+        """Keep a value unless one of this version or a later one is there; say whether it was kept."""
+        kept = _VERSION.match(await self.get(name) or b"")
+        if kept is not None and int(kept[1]) >= version:
+            return False
+        await self.put(name, value, ttl_s)
+        return True
+
     async def delete(self, name: bytes) -> bool:
         """Remove a value; say whether there was one whose time was not over."""
         entry = self._remove(name)
@@ -104,6 +113,10 @@ class NoStore:
 
     async def put(self, name: bytes, value: bytes, ttl_s: float) -> None:
         """Keep nothing."""
+
+    async def put_newer(self, name: bytes, value: bytes, version: int, ttl_s: float) -> bool:  # noqa: ARG002
+        """Keep nothing."""
+        return False
 
     async def delete(self, name: bytes) -> bool:  # noqa: ARG002 - the shape of a store
         """Have nothing to remove."""

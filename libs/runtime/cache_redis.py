@@ -18,7 +18,7 @@ cannot bear that puts a version into the key.
 
 import asyncio
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from redis.asyncio import Redis
 
@@ -32,6 +32,14 @@ T = TypeVar("T")
 _MOST_KEYS = 10_000
 _MOST_PATTERNS = 16
 _BATCH = 500
+# A value of a version begins with it (`Versioned` of the cache). Compared and set in one step, whoever else writes.
+_SET_NEWER = """
+local kept = redis.call('GET', KEYS[1])
+local version = kept and string.match(kept, '^{"version":(%d+),')
+if version and tonumber(version) >= tonumber(ARGV[2]) then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[3])
+return 1
+"""
 
 
 class RedisStore:
@@ -71,6 +79,18 @@ class RedisStore:
             await self._write(lambda redis: redis.set(name, value, px=milliseconds), name=name)
         except Away:
             await self._twin.put(name, value, min(ttl_s, self._outage_ttl_s))
+
+    async def put_newer(self, name: bytes, value: bytes, version: int, ttl_s: float) -> bool:
+        """Keep a value unless one of this version or a later one is there."""
+        milliseconds = max(1, round(ttl_s * 1000))
+
+        async def run(redis: Redis) -> int:
+            return cast("int", await redis.register_script(_SET_NEWER)([name], [value, version, milliseconds]))
+
+        try:
+            return await self._write(run, name=name) == 1
+        except Away:
+            return await self._twin.put_newer(name, value, version, min(ttl_s, self._outage_ttl_s))
 
     async def delete(self, name: bytes) -> bool:
         """Remove a value."""

@@ -1,7 +1,8 @@
 """Durable handling of events: at least once, each handler at its own pace, and nothing dropped without a trace.
 
-A handler returns (done), or raises: a retryable `DeskError` or anything unexpected is tried again with growing delays,
-at most five times; what is refused for good, or cannot be read, goes to DEADLETTERS with its reason.
+A handler returns (done), or raises. A retryable `DeskError` means that something is away for now: the event is tried
+again, with growing delays, until it is back. Anything unexpected is tried five times. What is refused for good, cannot
+be read, or still fails then, goes to DEADLETTERS with its reason.
 """
 
 import asyncio
@@ -28,7 +29,8 @@ Handling = Callable[[Payload, Context], Awaitable[None]]
 _BATCH = 32
 _FETCH_S = 2.0  # longer fetches delay delivery by as much after a broker was killed
 _PAUSE_S = 1.0
-_DELAYS_S = (0.2, 1.0, 5.0, 15.0)  # after the first, second, ... try
+_DELAYS_S = (0.2, 1.0, 5.0, 15.0, 30.0)  # after the first, second, ... try; the last for all further ones
+_TRIES = 5  # for what is not known to pass
 _log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
@@ -68,7 +70,7 @@ class EventConsumer(Generic[Payload]):
         try:
             await self._handler(self._event.decode(message.data), context)
         except DeskError as fault:
-            await self._try_again(message, fault.code, final=not fault.retryable)
+            await self._try_again(message, fault.code, final=not fault.retryable, passing=True)
         except msgspec.MsgspecError:
             await self._try_again(message, "unreadable", final=True)
         except Exception:
@@ -78,11 +80,11 @@ class EventConsumer(Generic[Payload]):
             await message.ack()
             EVENTS_HANDLED.labels(self._durable, "done").inc()
 
-    async def _try_again(self, message: Msg, reason: str, *, final: bool) -> None:
+    async def _try_again(self, message: Msg, reason: str, *, final: bool, passing: bool = False) -> None:
         tries = message.metadata.num_delivered
-        if not final and tries <= len(_DELAYS_S):
+        if not final and (passing or tries < _TRIES):
             EVENTS_HANDLED.labels(self._durable, "retried").inc()
-            await message.nak(delay=_DELAYS_S[tries - 1])
+            await message.nak(delay=_DELAYS_S[min(tries, len(_DELAYS_S)) - 1])
             return
         EVENTS_HANDLED.labels(self._durable, "rejected").inc()
         _log.warning("dead_letter", durable=self._durable, reason=reason, tries=tries)

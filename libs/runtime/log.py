@@ -49,8 +49,9 @@ def _drop_pii(_logger: object, _method: str, event: MutableMapping[str, Any]) ->
 
 
 def _quiet_libraries(level: int) -> None:
-    """Let other people's libraries speak only when something is wrong; nats-py tells through callbacks instead."""
+    """Let other people's libraries speak only when something is wrong; two tell their callers, and need not tell us."""
     logging.basicConfig(
         stream=sys.stdout, level=max(level, logging.WARNING), format="%(levelname)s %(name)s %(message)s"
     )
-    logging.getLogger("nats").setLevel(logging.CRITICAL)
+    for name in ("nats", "asyncpg"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -6,10 +6,10 @@ All faults are reported together and by name, so that an operator mends a config
 import difflib
 import os
 from collections.abc import Mapping
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 PREFIX = "DESKBUS_"
 Environment = Literal["development", "testing", "staging", "production"]
@@ -35,6 +35,26 @@ class CommonSettings(Struct, frozen=True, kw_only=True):
     nats_url: str = "nats://127.0.0.1:4222"
     operations_host: str = "127.0.0.1"
     operations_port: int = 0
+
+
+class RedisSettings(CommonSettings, frozen=True, kw_only=True):
+    """Where Redis is, for the services that use it."""
+
+    redis_url: str = "redis://127.0.0.1:6379/0"
+
+
+class CacheSettings(RedisSettings, frozen=True, kw_only=True):
+    """How results are cached, for the services that do it.
+
+    Attributes:
+        cache_enabled: where not, nothing is kept and every result is found anew.
+        cache_prefix: before every key, so that uses of one database keep apart.
+        cache_ttl_s: seconds that a value is kept at most.
+    """
+
+    cache_enabled: bool = True
+    cache_prefix: str = "cs_agent:"
+    cache_ttl_s: Annotated[float, Meta(gt=0)] = 3600.0
 
 
 class BadSettings(Exception):

@@ -1,30 +1,40 @@
 """The composition root of the agent: read it from top to bottom."""
 
+from pathlib import Path
+
+from libs.contracts.bus_map import SESSION_DELETED
 from libs.runtime import tracing
+from libs.runtime.consumer import EventConsumer
 from libs.runtime.ids import mint
 from libs.runtime.nats import NatsBus
+from libs.runtime.postgres import Database
 from libs.runtime.service import NotReady, Scope
 from services.agent import routes
 from services.agent.adapters.extractive import ExtractiveModel
 from services.agent.adapters.nats_doorbell import NatsDoorbell
+from services.agent.adapters.postgres_memories import PostgresMemories
 from services.agent.adapters.scripted import ScriptedModel
-from services.agent.app import Capacity, Claim, Claimer, Limits, Means, Turns
+from services.agent.app import Capacity, Claim, Claimer, Limits, Means, Memory, Turns
 from services.agent.domain.script import Pace
 from services.agent.ports import Model
 from services.agent.settings import Settings
 
 # What a drain needs beyond its patience: to give turns back and to leave the doorbell.
 _DRAIN_MARGIN_S = 5.0
+_SQL = Path(__file__).parent / "sql"
+# A look into memory takes a millisecond or two.
+_DATABASE_POOL = 4
 
 
 async def build(scope: Scope, settings: Settings) -> None:
     """Wire the agent."""
+    memory = await _memory(scope, settings)
     bus = await scope.enter("bus", NatsBus.connect(settings.nats_url, scope.name))
     model = choose_model(settings)
-
     means = Means(
-        caller=bus, announcer=bus, model=model, log=scope.log, agent_id=scope.instance, limits=_limits(settings)
-    )
+        caller=bus, announcer=bus, model=model, log=scope.log, agent_id=scope.instance, limits=_limits(settings),
+        memory=memory,
+    )  # fmt: skip
     turns = Turns(means, mint)
 
     async def in_its_trace(claim: Claim) -> None:
@@ -54,7 +64,17 @@ async def build(scope: Scope, settings: Settings) -> None:
 
     bus.on_reconnect(claimer.ring)
     scope.spawn("claims", claimer.run)
+    scope.spawn("forgetting", EventConsumer(bus, "agent", SESSION_DELETED, memory.forget).run)
     scope.on_drain("turns", lambda: claimer.drain(settings.agent_drain_s), settings.agent_drain_s + _DRAIN_MARGIN_S)
+
+
+async def _memory(scope: Scope, settings: Settings) -> Memory:
+    """Open the database that memories are kept in."""
+    connecting = Database.connect(settings.database_url, "agent", _SQL, pool_size=_DATABASE_POOL)
+    database = await scope.enter("database", connecting)
+    scope.check("Database", database.probe)
+    scope.check("Tables", database.probe_tables)
+    return Memory(PostgresMemories(database), scope.log)
 
 
 def choose_model(settings: Settings) -> Model:

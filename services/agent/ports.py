@@ -1,8 +1,9 @@
 """What the agent needs from the outside. The bus's verbs (`Caller`, `Announcer`) are in `libs.contracts.channels`."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any, Protocol, TypeAlias
 
+from services.agent.domain.facts import Fact
 from services.agent.domain.prompt import Outcome, Prompt
 
 # A piece of the answer's text, or, as the stream's last, what the model says about it.
@@ -46,6 +47,28 @@ class Model(Protocol):
         Raises:
             ModelFault: it cannot go on. Any other exception counts as `model_failed`.
         """
+        ...
+
+
+class Memories(Protocol):
+    """Keeps the facts of sessions.
+
+    Every method raises DeskError where it cannot do its work; all may be repeated.
+    """
+
+    async def learn(self, tenant: str, session_id: str, facts: Sequence[Fact]) -> None:
+        """Keep facts, each value of a kind once, the ones told last where there are too many.
+
+        Nothing is kept of a session that was forgotten.
+        """
+        ...
+
+    async def recall(self, tenant: str, session_id: str) -> list[Fact]:
+        """Give a session's facts, what was told last at the end."""
+        ...
+
+    async def forget(self, tenant: str, session_id: str) -> None:
+        """Remove a session's facts, and keep none of it from now on."""
         ...
 
 

@@ -15,6 +15,7 @@ class Settings(CommonSettings, frozen=True, kw_only=True):
     """The agent's settings.
 
     Attributes:
+        database_url: where memories are kept.
         model: who writes the answers: `extractive` quotes the help pages, `scripted` is for tests and load.
         agent_slots: turns at once in this process.
         agent_claims: claims in flight at once.
@@ -30,6 +31,7 @@ class Settings(CommonSettings, frozen=True, kw_only=True):
             question has no directives.
     """
 
+    database_url: str
     model: Literal["extractive", "scripted"] = "extractive"
     agent_slots: Count = 64
     agent_claims: Count = 4

@@ -2,6 +2,7 @@
 
 from .attempt import Limits, Means
 from .claims import Capacity, Claim, Claimer
+from .memory import Memory
 from .turns import Turns
 
-__all__ = ["Capacity", "Claim", "Claimer", "Limits", "Means", "Turns"]
+__all__ = ["Capacity", "Claim", "Claimer", "Limits", "Means", "Memory", "Turns"]

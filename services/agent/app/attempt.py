@@ -12,12 +12,15 @@ from libs.contracts.errors import Conflict, DeskError, NotFound
 from libs.contracts.frames import Sources
 from libs.contracts.knowledge import Search, Source
 from libs.contracts.session import Answer, ClaimedTurn, CompleteTurn
-from services.agent.domain import question, replies
+from services.agent.domain import escalation, question, replies
+from services.agent.domain.escalation import HandOver
+from services.agent.domain.facts import Fact
 from services.agent.domain.prompt import Outcome, Prompt, cited
 from services.agent.ports import Log, Model, ModelFault
 
 from .broadcast import Broadcast
 from .lease import Lease
+from .memory import Memory
 
 # How soon an answer that could not be stored is offered again, in seconds; only the end of the lease stops this.
 _STORE_AGAIN_S = 0.5
@@ -42,10 +45,14 @@ class Means(Struct, frozen=True, kw_only=True):
     log: Log
     agent_id: str
     limits: Limits
+    memory: Memory
 
 
 class Ending(Struct, frozen=True):
-    """How an attempt ended: `answered`, `apologised`, `failed`, `refused` or `lease_lost`, and the fault's code."""
+    """How an attempt ended, and the fault's code.
+
+    `answered`, `handed_over`, `apologised`, `failed`, `refused` or `lease_lost`.
+    """
 
     outcome: str
     code: str = ""
@@ -120,8 +127,10 @@ class Attempt:
     async def _compose(self) -> Answer:
         turn, show = self.turn, self.broadcast
         await show.status("context", "Reading the conversation")
+        if decision := escalation.decide(turn.questions, turn.history):
+            return await self._hand_over(decision)
         await show.status("knowledge", "Searching the help pages")
-        passages = await self._search()
+        passages, known = await self._look_up()
         await show.sources(Sources(sources=passages))
         await show.status("model", "Writing the answer")
         outcome = await self._stream(
@@ -131,6 +140,7 @@ class Attempt:
                 questions=turn.questions,
                 history=turn.history,
                 passages=passages,
+                facts=known,
             )
         )
         return Answer(
@@ -140,6 +150,24 @@ class Attempt:
             tools_used=outcome.tools_used,
             metadata={"model": self._means.model.name, **outcome.metadata, "attempt": turn.attempt},
         )
+
+    async def _hand_over(self, decision: HandOver) -> Answer:
+        """Say that a person takes over, without asking a model; what the customer told is kept all the same."""
+        await self._means.memory.attend(self.turn)
+        answer = replies.hand_over(decision, self._means.model.name)
+        self.broadcast.write(answer.content)
+        return replace(answer, metadata={**answer.metadata, "attempt": self.turn.attempt})
+
+    async def _look_up(self) -> tuple[list[Source], list[Fact]]:
+        """Search and remember side by side; what the customer told is kept also where the search fails."""
+        passages, known = await asyncio.gather(
+            self._search(), self._means.memory.attend(self.turn), return_exceptions=True
+        )
+        if isinstance(passages, BaseException):
+            raise passages
+        if isinstance(known, BaseException):
+            raise known
+        return passages, known
 
     async def _search(self) -> list[Source]:
         turn, limits = self.turn, self._means.limits
@@ -202,5 +230,12 @@ class Attempt:
                 log.warning("answer_not_stored", turn=turn.turn_id, attempt=turn.attempt, code=error.code)
                 await asyncio.sleep(_STORE_AGAIN_S)
             else:
-                fault = answer.metadata.get("error")
-                return Ending("apologised", fault["code"]) if fault else Ending("answered")
+                return _ending_of(answer)
+
+
+def _ending_of(answer: Answer) -> Ending:
+    """Say how an attempt ended whose answer is stored."""
+    if answer.escalation:
+        return Ending("handed_over")
+    fault = answer.metadata.get("error")
+    return Ending("apologised", fault["code"]) if fault else Ending("answered")

@@ -8,17 +8,18 @@
 where R is the passage's relevance score stretched so that 0.25 (the cosine of unrelated texts) is 0 and 0.65 (of a
 question and its answer, with MiniLM) is 1, and C the part of the question's content words, weighed by their rarity in
 the passages, that the passage or its title has. A turn's **confidence** is the mean over its questions of the best
-support; a question without an answer counts 0. So a close passage alone gives 0.6, and shared words alone at most 0.4.
+support; a question without an answer counts 0, one about what the customer has told counts 1 where it is known. So a close passage alone gives 0.6, and shared words alone at most 0.4.
 """
 
 import re
 from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from libs.contracts.knowledge import Source
 
-from . import excerpt, question, replies, words
+from . import excerpt, question, recall, replies, words
 from .prompt import MAX_SOURCES, Outcome, Prompt
 from .sentences import sentences
 
@@ -66,15 +67,40 @@ class _Found(Struct):
 
 
 def compose(prompt: Prompt) -> Extract:
-    """Answer a prompt from its passages."""
+    """Answer a prompt from what the customer has told, and from its passages."""
+    texts = [message.content for message in prompt.questions]
+    if noted := recall.noted(texts):
+        return Extract(noted, Outcome())
     asked = question.asked(prompt.questions, prompt.history)
     if not asked:
-        return Extract(replies.small_talk([message.content for message in prompt.questions]), Outcome())
+        return Extract(replies.small_talk(texts), Outcome())
+    recalled = {part: reply for part in asked if (reply := recall.reply(part, prompt.facts))}
+    rest = [part for part in asked if part not in recalled]
+    return _with_recalled(list(recalled.values()), _looked_up(rest, prompt) if rest else None)
+
+
+def _looked_up(asked: list[str], prompt: Prompt) -> Extract:
+    """Answer questions from the passages."""
     passages = [_Passage(source) for source in prompt.passages]
     found = [_find(part, passages, alone=len(asked) == 1) for part in asked]
     if all(one.passage is None for one in found):
         return Extract(replies.NOTHING_FOUND, Outcome(confidence=0.0))
-    return _written(found)
+    written = _written(found)
+    reminder = recall.reminder([message.content for message in prompt.questions], prompt.facts)
+    return Extract(f"{written.text}\n\n{reminder}", written.outcome) if reminder else written
+
+
+def _with_recalled(recalled: list[tuple[str, bool]], looked_up: Extract | None) -> Extract:
+    """Put what is known from the customer before what the passages say; each question weighs alike."""
+    if looked_up and not recalled:
+        return looked_up
+    parts = [text for text, _ in recalled]
+    certain = [1.0 if known else 0.0 for _, known in recalled]
+    if looked_up is None:
+        return Extract("\n\n".join(parts), Outcome(confidence=round(sum(certain) / len(certain), 3)))
+    whole = [*certain, looked_up.outcome.confidence or 0.0]
+    outcome = replace(looked_up.outcome, confidence=round(sum(whole) / len(whole), 3))
+    return Extract("\n\n".join([*parts, looked_up.text]), outcome)
 
 
 def pieces(text: str) -> Iterator[str]:

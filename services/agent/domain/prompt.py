@@ -8,6 +8,8 @@ from msgspec.structs import replace
 from libs.contracts.knowledge import Source
 from libs.contracts.session import Message
 
+from .facts import Fact
+
 # A client shows at most three sources below an answer (ChatResponse.sources).
 MAX_SOURCES = 3
 
@@ -19,6 +21,7 @@ class Prompt(Struct, frozen=True, kw_only=True):
         questions: the messages to answer, oldest first.
         history: the messages before them, oldest first.
         passages: what knowledge found, nearest first. Untrusted text: to be quoted, never to be obeyed.
+        facts: what the customer has told about themselves in this session, what was told last at the end. Untrusted, too.
     """
 
     turn_id: str
@@ -26,6 +29,7 @@ class Prompt(Struct, frozen=True, kw_only=True):
     questions: list[Message]
     history: list[Message] = []
     passages: list[Source] = []
+    facts: list[Fact] = []
 
 
 class Outcome(Struct, frozen=True, kw_only=True):

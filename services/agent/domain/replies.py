@@ -3,6 +3,8 @@
 from libs.contracts.session import Answer
 
 from . import words
+from .escalation import HandOver
+from .phrases import Language
 
 NOTHING_FOUND = (
     "I couldn't find anything about that in our help pages. You could put the question in other words, "
@@ -23,6 +25,18 @@ _APOLOGIES = {
         "I'm sorry, I couldn't put together an answer just now because of a problem on our side. "
         "Please ask again in a few minutes, or ask for a person."
     ),
+}
+_HAND_OVER: dict[Language, str] = {
+    "en": "I'm passing this conversation on to a member of our team, who will answer you here.",
+    "de": "Ich gebe dieses Gespräch an einen Menschen aus unserem Team weiter, der Ihnen hier antworten wird.",
+    "es": "Paso esta conversación a una persona de nuestro equipo, que le responderá aquí.",
+    "fr": "Je transmets cette conversation à une personne de notre équipe, qui vous répondra ici.",
+}
+_IN_DANGER: dict[Language, str] = {
+    "en": "If anyone is in danger, please call your local emergency number now.",
+    "de": "Wenn jemand in Gefahr ist, rufen Sie bitte jetzt den Notruf an.",
+    "es": "Si alguien está en peligro, llame ahora al número de emergencias.",
+    "fr": "Si quelqu'un est en danger, appelez dès maintenant les secours.",
 }
 # How much of a question is repeated to the customer.
 _MAX_QUOTED = 120
@@ -57,3 +71,16 @@ def apology(part: str, code: str, model: str) -> Answer:
         confidence=0.0,
         metadata={"model": model, "error": {"code": code, "retryable": True}},
     )
+
+
+def hand_over(decision: HandOver, model: str) -> Answer:
+    """Say that a person will answer. It is no answer to the question, so it has no confidence and no sources.
+
+    Args:
+        decision: why, and in which language to say so.
+        model: the model that would have answered.
+    """
+    text = _HAND_OVER[decision.language]
+    if "safety" in decision.escalation.reasons:
+        text = f"{_IN_DANGER[decision.language]} {text}"
+    return Answer(content=text, metadata={"model": model, "kind": "hand_over"}, escalation=decision.escalation)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +14,8 @@ from libs.contracts.channels import NO_KEY
 from libs.contracts.frames import Text
 from libs.contracts.knowledge import SearchResult, Source
 from libs.contracts.session import ClaimedTurn, ClaimReply, LeaseRenewed, Message, TurnSettled
-from services.agent.app import Claim, Limits, Means, Turns
+from services.agent.app import Claim, Limits, Means, Memory, Turns
+from services.agent.domain.facts import Fact
 from services.agent.domain.prompt import Outcome, Prompt
 from services.agent.ports import Delta
 
@@ -129,6 +130,33 @@ class Log:
         return [facts for name, facts in self.lines if name == event]
 
 
+class KeptMemories:
+    """Memories in a list; `fault` is raised, `delay_s` waited for, where a test sets them."""
+
+    def __init__(self) -> None:
+        self.facts: dict[tuple[str, str], list[Fact]] = {}
+        self.fault: Exception | None = None
+        self.delay_s = 0.0
+
+    async def learn(self, tenant: str, session_id: str, facts: Sequence[Fact]) -> None:
+        await self._trouble()
+        kept = self.facts.setdefault((tenant, session_id), [])
+        kept += [fact for fact in facts if fact not in kept]
+
+    async def recall(self, tenant: str, session_id: str) -> list[Fact]:
+        await self._trouble()
+        return list(self.facts.get((tenant, session_id), []))
+
+    async def forget(self, tenant: str, session_id: str) -> None:
+        await self._trouble()
+        self.facts.pop((tenant, session_id), None)
+
+    async def _trouble(self) -> None:
+        await asyncio.sleep(self.delay_s)
+        if self.fault:
+            raise self.fault
+
+
 class SpokenModel:
     """Says the given things: text, an outcome, an exception to raise, or a number of seconds to wait."""
 
@@ -163,8 +191,14 @@ def minter() -> Callable[[str], str]:
     return lambda prefix: f"{prefix}_{next(numbers)}"
 
 
-def turns(bus: Bus, model: Any, log: Log | None = None, limits: Limits = FAST) -> Turns:
-    means = Means(caller=bus, announcer=bus, model=model, log=log or Log(), agent_id="agent_1", limits=limits)
+def turns(
+    bus: Bus, model: Any, log: Log | None = None, limits: Limits = FAST, memories: KeptMemories | None = None
+) -> Turns:
+    log = log or Log()
+    memory = Memory(memories or KeptMemories(), log, patience_s=0.1)
+    means = Means(
+        caller=bus, announcer=bus, model=model, log=log, agent_id="agent_1", limits=limits, memory=memory
+    )  # fmt: skip
     return Turns(means, minter())
 
 

@@ -82,7 +82,10 @@ async def test_the_pace_is_kept() -> None:
 
 
 def test_it_is_refused_in_production() -> None:
-    assert choose_model(Settings(model="scripted")).name == "scripted"
-    assert choose_model(Settings(environment="production")).about == "extractive (no language model configured)"
+    assert choose_model(Settings(database_url="", model="scripted")).name == "scripted"
+    assert (
+        choose_model(Settings(database_url="", environment="production")).about
+        == "extractive (no language model configured)"
+    )
     with pytest.raises(Exception, match="DESKBUS_MODEL=scripted"):
-        choose_model(Settings(model="scripted", environment="production"))
+        choose_model(Settings(database_url="", model="scripted", environment="production"))
