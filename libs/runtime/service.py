@@ -5,6 +5,7 @@ by one task group; a failure in it ends the process, so that its supervisor can 
 """
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -22,7 +23,7 @@ from .health import Check, Probe, try_all
 from .ids import mint
 from .metrics import own_text
 from .operations import Liveness, serve_operations
-from .settings import BadSettings, CommonSettings, load
+from .settings import BadSettings, CommonSettings, known_names, load, unknown_names
 
 T = TypeVar("T")
 S = TypeVar("S", bound=CommonSettings)
@@ -156,11 +157,13 @@ def run(name: str, kind: type[S], build: Build[S]) -> None:
     """Run a service until it is told to stop; leaves the process with 0, or with 1 and the reason on its last line."""
     try:
         settings = load(kind)
+        instance = mint(name)
+        log = logs.configure(settings, name, instance)
     except BadSettings as fault:
         print(fault, file=sys.stderr)
         sys.exit(2)
-    instance = mint(name)
-    log = logs.configure(settings, name, instance)
+    for sentence in unknown_names(known_names(), os.environ):
+        log.warning("unknown_setting", detail=sentence)
     scope_build = _with_operations(build, settings)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         fault = runner.run(_main(Scope(name, instance, log), scope_build))

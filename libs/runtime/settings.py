@@ -6,6 +6,7 @@ All faults are reported together and by name, so that an operator mends a config
 import difflib
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 import msgspec
@@ -22,6 +23,8 @@ class CommonSettings(Struct, frozen=True, kw_only=True):
 
     Attributes:
         debug: documentation pages and the like; on by default in development.
+        telemetry_enabled: whether `/metrics` is served.
+        log_file: a file that gets the log as well.
         operations_port: where a service other than the gateway answers probes and gives its figures; 0: nowhere.
         operations_host: the address for it.
         log_format: `console` for people, `json` for machines; by default json unless on a terminal.
@@ -30,7 +33,9 @@ class CommonSettings(Struct, frozen=True, kw_only=True):
     app_name: str = "Deskbus"
     environment: Environment = "development"
     debug: bool | None = None
+    telemetry_enabled: bool = True
     log_level: LogLevel = "info"
+    log_file: str | None = None
     log_format: Literal["console", "json", "auto"] = "auto"
     nats_url: str = "nats://127.0.0.1:4222"
     operations_host: str = "127.0.0.1"
@@ -96,6 +101,11 @@ def load(kind: type[S], environ: Mapping[str, str] | None = None) -> S:
 def variable_names(kind: type[CommonSettings]) -> set[str]:
     """Give the names of the variables that settings of this kind are read from."""
     return {PREFIX + field.name.upper() for field in msgspec.structs.fields(kind)}
+
+
+def known_names() -> set[str]:
+    """Give all names that some process of Deskbus reads; a test keeps the list true."""
+    return set((Path(__file__).parent / "known_settings.txt").read_text().split())
 
 
 def unknown_names(known: set[str], environ: Mapping[str, str]) -> list[str]:

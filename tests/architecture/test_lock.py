@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 # import name -> distribution, where they differ
 DISTRIBUTIONS = {
+    "charset_normalizer": "charset-normalizer",
     "nats": "nats-py",
     "ulid": "python-ulid",
     "qdrant_edge": "qdrant-edge-py",
