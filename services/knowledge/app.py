@@ -5,8 +5,19 @@ from collections.abc import Sequence
 from libs.contracts.context import Context
 from libs.contracts.knowledge import Search, SearchResult, Source
 
-from .domain import MIN_SCORE, Document, Passage, Point, metadata, next_version, split, supported
-from .ports import DocumentStore, Embedder, VectorIndex
+from .domain import (
+    Document,
+    Passage,
+    Point,
+    metadata,
+    next_version,
+    normalised,
+    result_key,
+    split,
+    supported,
+    threshold,
+)
+from .ports import DocumentStore, Embedder, Results, VectorIndex
 
 _BATCH = 64
 _FILTERED_FROM = 100
@@ -15,25 +26,36 @@ _FILTERED_FROM = 100
 class App:
     """The use cases of the knowledge service."""
 
-    def __init__(self, embedder: Embedder, index: VectorIndex, store: DocumentStore) -> None:
+    def __init__(self, embedder: Embedder, index: VectorIndex, store: DocumentStore, results: Results) -> None:
         self._embedder = embedder
         self._index = index
         self._store = store
+        self._results = results
 
     async def search(self, request: Search, ctx: Context) -> SearchResult:
         """Find the passages nearest to a question; none where nothing is near enough.
 
+        A result that was found before is given again while the tenant's documents are of the same generation. That is
+        read first: what changes during the search makes the result one that nobody asks for again.
+
         Raises:
-            Unavailable: the embedder or the index cannot answer; never an empty result instead.
+            Unavailable: the embedder, the index or the store cannot answer; never an empty result instead.
         """
-        min_score = MIN_SCORE if request.min_score is None else request.min_score
-        vector = await self._embedder.embed_query(request.query)
+        generation = await self._store.generation(ctx.tenant)
+        key = result_key(ctx.tenant, generation, self._embedder.model.name, request)
+        if (known := await self._results.get(key)) is not None:
+            return known
+        result = await self._search(request, ctx.tenant)
+        await self._results.keep(key, result)
+        return result
+
+    async def _search(self, request: Search, tenant: str) -> SearchResult:
+        min_score = threshold(request)
+        vector = await self._embedder.embed_query(normalised(request.query))
         # The index knows ids only: what is filtered by metadata is chosen from the nearest that it finds.
         limit = _FILTERED_FROM if request.filters else request.limit
-        hits = supported(
-            await self._index.search(vector, tenant=ctx.tenant, limit=limit, min_score=min_score), min_score
-        )
-        found = await self._store.passages(ctx.tenant, [hit.passage_id for hit in hits])
+        hits = supported(await self._index.search(vector, tenant=tenant, limit=limit, min_score=min_score), min_score)
+        found = await self._store.passages(tenant, [hit.passage_id for hit in hits])
         kept = [(hit, metadata(found[hit.passage_id])) for hit in hits if hit.passage_id in found]
         wanted = [(hit, facts) for hit, facts in kept if request.filters.items() <= facts.items()][: request.limit]
         sources = [
@@ -59,7 +81,16 @@ class App:
         await self._write(passages)
         await self._store.put(changed, passages)
         await self._index.delete_document(changed.tenant, changed.document_id, before_version=changed.version)
+        # Until now old passages took places among the nearest, and were then left out.
+        await self._store.renew_generation(changed.tenant)
         return True
+
+    async def delete(self, tenant: str, document_id: str) -> bool:
+        """Delete a document; say whether there was one. Deleting again makes up for an index that was away."""
+        deleted = await self._store.delete(tenant, document_id)
+        await self._index.delete_document(tenant, document_id)
+        await self._store.renew_generation(tenant)
+        return deleted
 
     async def seed(self, documents: Sequence[Document]) -> int:
         """Load documents where a tenant has none yet; gives how many."""
@@ -82,6 +113,7 @@ class App:
                 written += len(batch)
                 batch = []
         await self._write(batch)
+        await self._store.renew_generation()
         return written + len(batch)
 
     async def _write(self, passages: Sequence[Passage]) -> None:

@@ -1,14 +1,17 @@
 """Composition root of the knowledge service."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
+from libs.runtime.cache import Cache
 from libs.runtime.nats import NatsBus
 from libs.runtime.postgres import Database
 from libs.runtime.service import NotReady, Scope
 
 from . import routes
+from .adapters.cached_embedder import CachedEmbedder
+from .adapters.cached_results import CachedResults
 from .adapters.fastembed_embedder import FastembedEmbedder
 from .adapters.postgres_documents import PostgresDocuments
 from .adapters.qdrant_edge_index import QdrantEdgeIndex
@@ -30,7 +33,13 @@ async def build(scope: Scope, settings: Settings) -> None:
     embedder = await scope.enter("embedder", _opened_embedder(settings))
     index = await scope.enter("index", _opened_index(settings, embedder))
     bus = await scope.enter("bus", NatsBus.connect(settings.nats_url, scope.instance))
-    app = App(embedder, index, PostgresDocuments(database))
+    cache = await scope.enter("cache", _opened_cache(settings))
+    app = App(
+        CachedEmbedder(embedder, cache, settings.cache_ttl_s),
+        index,
+        PostgresDocuments(database),
+        CachedResults(cache, settings.cache_ttl_s),
+    )
 
     if restored := await app.restore_index():
         scope.log.info("index_restored", passages=restored)
@@ -50,12 +59,19 @@ async def build(scope: Scope, settings: Settings) -> None:
     scope.check("Vector Index", probe_index)
     scope.check("Embedding Model", probe_embedder)
     scope.check("Message broker", bus.ping)
+    scope.check("Redis Cache", cache.probe, required=False)
     await routes.serve(bus, app, scope)
 
 
 def _example_documents() -> list[Document]:
     files = sorted((_HERE / "documents").glob("*.md"))
     return [read_document(file.read_text(encoding="utf-8"), tenant=_SEED_TENANT) for file in files]
+
+
+def _opened_cache(settings: Settings) -> AbstractAsyncContextManager[Cache]:
+    return Cache.connect(
+        settings.redis_url, enabled=settings.cache_enabled, prefix=settings.cache_prefix, part="Redis Cache"
+    )
 
 
 @asynccontextmanager

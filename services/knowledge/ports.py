@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from libs.contracts.errors import Unavailable
+from libs.contracts.knowledge import SearchResult
 from services.knowledge.domain import Document, EmbeddingModel, FoundPassage, Hit, Passage, Point, Vector
 
 
@@ -98,7 +99,8 @@ class VectorIndex(Protocol):
 class DocumentStore(Protocol):
     """The truth about documents and the text of their passages. The index can be built anew from it.
 
-    Every method but `every_passage` sees one tenant only.
+    Every method but `every_passage` and `count` sees one tenant only. A tenant's *generation* is what its searches rest
+    on: `put` and `delete` give it a new one in their transaction. None comes twice.
     """
 
     async def put(self, document: Document, passages: Sequence[Passage]) -> None:
@@ -121,10 +123,30 @@ class DocumentStore(Protocol):
         """Delete a document and its passages; say whether there was one."""
         ...
 
+    async def generation(self, tenant: str) -> str:
+        """The tenant's generation; empty where it never had a document."""
+        ...
+
+    async def renew_generation(self, tenant: str | None = None) -> None:
+        """Give a tenant, or all, a new generation: what the index holds has changed."""
+        ...
+
     def every_passage(self) -> AsyncIterator[Passage]:
         """The passages of all tenants, to fill an index that is new, lost, or of another model."""
         ...
 
     async def count(self) -> int:
         """How many passages there are, of all tenants."""
+        ...
+
+
+class Results(Protocol):
+    """Results of searches that were found before. It may forget any at any time, and never raises."""
+
+    async def get(self, key: str) -> SearchResult | None:
+        """The result of a name."""
+        ...
+
+    async def keep(self, key: str, result: SearchResult) -> None:
+        """Remember a result."""
         ...

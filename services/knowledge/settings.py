@@ -1,9 +1,9 @@
 """What the knowledge service may be told."""
 
-from libs.runtime.settings import CommonSettings
+from libs.runtime.settings import CacheSettings
 
 
-class Settings(CommonSettings, frozen=True, kw_only=True):
+class Settings(CacheSettings, frozen=True, kw_only=True):
     """Settings of the knowledge service.
 
     Attributes:

@@ -12,7 +12,7 @@ from libs.runtime.ids import mint
 from .domain.conversation import Conversation, NewMessage
 from .domain.session import SessionState
 from .domain.turn import Turn
-from .ports import Herald, Records, Store
+from .ports import Herald, Records, Snapshots, Store
 
 _CLAIM_TRIES = 3
 _CLEAN_UP_BATCH = 50
@@ -26,9 +26,10 @@ def _session_not_found() -> NotFound:
 class App:
     """The use cases of the session service."""
 
-    def __init__(self, store: Store, herald: Herald, lease_s: float) -> None:
+    def __init__(self, store: Store, herald: Herald, snapshots: Snapshots, lease_s: float) -> None:
         self._store = store
         self._herald = herald
+        self._snapshots = snapshots
         self._lease_s = lease_s
 
     # --- sessions
@@ -51,11 +52,14 @@ class App:
         return state.shown()
 
     async def get_session(self, request: told.GetSession, ctx: Context) -> told.Session:
-        """Read a session."""
+        """Read a session: what is kept of it where that is current, else the store."""
+        if kept := await self._snapshots.current(ctx.tenant, ctx.key):
+            return kept
         async with self._store.begin() as records:
             state = await records.session(ctx.tenant, ctx.key)
         if state is None:
             raise _session_not_found()
+        self._snapshots.keep(state)
         return state.shown()
 
     async def list_sessions(self, request: told.ListSessions, ctx: Context) -> told.SessionPage:
@@ -105,7 +109,11 @@ class App:
         async with self._store.begin() as records:
             conversation = await self._lock(records, ctx)
             known = await records.message_by_client_id(ctx.key, request.client_message_id)
-            message = known or conversation.post(_new_message(request, ctx))
+            new = NewMessage(
+                message_id=request.message_id, client_message_id=request.client_message_id, content=request.content,
+                attachments=request.attachments, turn_id=mint(TURN), traceparent=ctx.traceparent,
+            )  # fmt: skip
+            message = known or conversation.post(new)
             await records.save(conversation)
         await self._herald.tell(conversation)
         return told.MessagePosted(
@@ -285,13 +293,6 @@ async def _existing(records: Records, request: told.OpenSession, tenant: str) ->
     if state is None:
         raise Conflict("session_exists", "This session id is taken")
     return state
-
-
-def _new_message(request: told.PostMessage, ctx: Context) -> NewMessage:
-    return NewMessage(
-        message_id=request.message_id, client_message_id=request.client_message_id, content=request.content,
-        attachments=request.attachments, turn_id=mint(TURN), traceparent=ctx.traceparent,
-    )  # fmt: skip
 
 
 def _shown_turn(turn: Turn | None) -> told.OpenTurn | None:

@@ -1,12 +1,14 @@
 """Composition root of the session service."""
 
 import asyncio
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from libs.contracts.bus_map import OUTBOX_READY
 from libs.contracts.context import Context
 from libs.contracts.errors import DeskError
 from libs.contracts.session import OutboxReady
+from libs.runtime.cache import Cache
 from libs.runtime.nats import NatsBus
 from libs.runtime.postgres import Database
 from libs.runtime.relay import Relay
@@ -15,6 +17,7 @@ from libs.runtime.service import Scope
 from . import routes
 from .adapters.herald import BusHerald
 from .adapters.postgres import PostgresStore
+from .adapters.snapshots import KeepingHerald, RedisSnapshots
 from .app import App
 from .settings import Settings
 
@@ -29,11 +32,15 @@ async def build(scope: Scope, settings: Settings) -> None:
     )
     bus = await scope.enter("bus", NatsBus.connect(settings.nats_url, scope.instance))
     relay = Relay("session", database, bus)
-    app = App(PostgresStore(database), BusHerald(bus, relay.wake), settings.turn_lease_s)
+    kept = await scope.enter("session store", _opened_session_store(settings))
+    snapshots = RedisSnapshots(kept, database, settings.session_store_ttl_s)
+    herald = KeepingHerald(BusHerald(bus, relay.wake), snapshots)
+    app = App(PostgresStore(database), herald, snapshots, settings.turn_lease_s)
 
     scope.check("Database", database.probe)
     scope.check("Tables", database.probe_tables)
     scope.check("Message broker", bus.ping)
+    scope.check("Session Store", kept.probe, required=False)
 
     async def on_outbox(_: OutboxReady, __: Context) -> None:
         relay.wake()
@@ -50,4 +57,12 @@ async def build(scope: Scope, settings: Settings) -> None:
     await routes.serve(bus, app, scope)
     scope.spawn("relay", relay.run)
     scope.spawn("sweeper", sweep)
+    scope.spawn("snapshots", snapshots.run)
     scope.on_drain("relay", relay.drained, timeout=5)
+
+
+def _opened_session_store(settings: Settings) -> AbstractAsyncContextManager[Cache]:
+    return Cache.connect(
+        settings.snapshots_url, enabled=settings.session_store_enabled, prefix=settings.session_store_prefix,
+        part="Session Store", connections=settings.session_store_connections,
+    )  # fmt: skip

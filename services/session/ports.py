@@ -4,7 +4,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
-from libs.contracts.session import ClaimTurn, EventRecord, Feedback, GetHistory, ListSessions, Message
+from libs.contracts.session import ClaimTurn, EventRecord, Feedback, GetHistory, ListSessions, Message, Session
 
 from .domain.conversation import Conversation
 from .domain.session import SessionState
@@ -136,4 +136,20 @@ class Herald(Protocol):
 
     async def ring(self, tenant: str) -> None:
         """Ring for an agent."""
+        ...
+
+
+class Snapshots(Protocol):
+    """What was committed of sessions, for reading. Never the truth: it may lack any session at any time."""
+
+    async def current(self, tenant: str, session_id: str) -> Session | None:
+        """Give a tenant's session, only where nothing has been committed since it was kept.
+
+        Raises:
+            Unavailable: nobody can say whether it is current.
+        """
+        ...
+
+    def keep(self, state: SessionState) -> None:
+        """Keep a session as it was committed; one that is kept already and newer stays."""
         ...

@@ -1,6 +1,7 @@
 """What every cache promises: in Redis, in memory, and in the twin that serves while Redis is away."""
 
 import asyncio
+import random
 import uuid
 from collections.abc import AsyncIterator
 
@@ -13,7 +14,7 @@ from redis import Redis as BlockingRedis
 from deploy.local.ports import free_port
 from deploy.local.servers import Servers
 from libs.contracts.errors import Unavailable
-from libs.runtime.cache import Cache
+from libs.runtime.cache import Cache, Versioned
 from libs.runtime.cache_memory import MemoryStore, glob, glob_literal
 from libs.runtime.redis import redis_url_from
 
@@ -196,3 +197,62 @@ def test_globs_match_what_redis_matches(servers: Servers, prefix: str, pattern: 
             assert {name for name in stored if matches(name)} == set(raw.scan_iter(match=full, count=1000))
         finally:
             raw.delete(*stored)
+
+
+# --- values of a version
+
+
+async def test_an_older_value_never_takes_the_place_of_a_newer_one(cache: Cache) -> None:
+    assert await cache.set_newer("key", {"at": 7}, 7) is True
+    assert await cache.set_newer("key", {"at": 6}, 6) is False
+    assert await cache.set_newer("key", {"another": 7}, 7) is False
+    assert await cache.get("key", Versioned[dict[str, int]]) == Versioned(7, {"at": 7})
+    assert await cache.set_newer("key", {"at": 10}, 10) is True
+    assert await cache.get("key", Versioned[dict[str, int]]) == Versioned(10, {"at": 10})
+
+
+async def test_what_is_left_for_something_deleted_keeps_out_what_comes_late(cache: Cache) -> None:
+    await cache.set_newer("key", Snapshot("sess_1"), 3)
+    assert await cache.set_newer("key", None, 4) is True
+    assert await cache.set_newer("key", Snapshot("sess_1"), 3) is False
+    assert await cache.get("key", Versioned[Snapshot | None]) == Versioned(4, None)
+
+
+async def test_a_version_ends_with_its_time(cache: Cache) -> None:
+    await cache.set_newer("key", "new", 9, ttl_s=0.05)
+    await asyncio.sleep(0.1)
+    assert await cache.set_newer("key", "old", 1) is True
+
+
+async def test_a_value_without_a_version_gives_way(cache: Cache) -> None:
+    await cache.set("key", {"value": 1, "version": 99})
+    assert await cache.set_newer("key", "value", 0) is True
+    await cache.set("key", "plain again")
+    assert await cache.get("key") == "plain again"
+
+
+async def test_of_many_writers_the_newest_stays(cache: Cache) -> None:
+    versions = random.Random(1).sample(range(200), 200)
+    await asyncio.gather(*(cache.set_newer("key", version, version) for version in versions))
+    assert await cache.get("key", Versioned[int]) == Versioned(199, 199)
+
+
+@pytest.mark.parametrize(("version", "ttl_s"), [(-1, 1.0), (2**53 + 1, 1.0), (1, 0.0), (1, float("nan"))])
+async def test_a_version_or_time_that_cannot_be_compared_is_refused(cache: Cache, version: int, ttl_s: float) -> None:
+    with pytest.raises(ValueError, match="version"):
+        await cache.set_newer("key", 1, version, ttl_s)
+
+
+async def test_a_version_is_kept_nowhere_where_it_is_switched_off() -> None:
+    async with Cache.connect("redis://unused", enabled=False) as cache:
+        assert await cache.set_newer("key", 1, 1) is False
+
+
+async def test_r43_a_version_in_redis_is_plain_json_with_a_time_to_live(servers: Servers, prefix: str) -> None:
+    url = servers.environment["DESKBUS_REDIS_URL"]
+    async with Cache.connect(url, prefix=prefix, timeout_s=5) as cache:
+        await cache.set_newer("sess_1", Snapshot("sess_1", 7), 12, ttl_s=60)
+        with BlockingRedis.from_url(url) as raw:
+            assert raw.get(f"{prefix}sess_1") == b'{"version":12,"value":{"id":"sess_1","count":7}}'
+            assert 50 < raw.ttl(f"{prefix}sess_1") <= 60
+        await cache.delete("sess_1")

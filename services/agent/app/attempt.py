@@ -12,7 +12,7 @@ from libs.contracts.errors import Conflict, DeskError, NotFound
 from libs.contracts.frames import Sources
 from libs.contracts.knowledge import Search, Source
 from libs.contracts.session import Answer, ClaimedTurn, CompleteTurn
-from services.agent.domain import escalation, question, replies
+from services.agent.domain import escalation, files, question, replies
 from services.agent.domain.escalation import HandOver
 from services.agent.domain.facts import Fact
 from services.agent.domain.prompt import Outcome, Prompt, cited
@@ -21,6 +21,7 @@ from services.agent.ports import Log, Model, ModelFault
 from .broadcast import Broadcast
 from .lease import Lease
 from .memory import Memory
+from .reading import read_files
 
 # How soon an answer that could not be stored is offered again, in seconds; only the end of the lease stops this.
 _STORE_AGAIN_S = 0.5
@@ -129,8 +130,10 @@ class Attempt:
         await show.status("context", "Reading the conversation")
         if decision := escalation.decide(turn.questions, turn.history):
             return await self._hand_over(decision)
+        if files.named(turn.questions):
+            await show.status("attachments", "Reading the attachments")
         await show.status("knowledge", "Searching the help pages")
-        passages, known = await self._look_up()
+        passages, known, unread = await self._look_up()
         await show.sources(Sources(sources=passages))
         await show.status("model", "Writing the answer")
         outcome = await self._stream(
@@ -141,6 +144,7 @@ class Attempt:
                 history=turn.history,
                 passages=passages,
                 facts=known,
+                unread=unread,
             )
         )
         return Answer(
@@ -158,16 +162,19 @@ class Attempt:
         self.broadcast.write(answer.content)
         return replace(answer, metadata={**answer.metadata, "attempt": self.turn.attempt})
 
-    async def _look_up(self) -> tuple[list[Source], list[Fact]]:
-        """Search and remember side by side; what the customer told is kept also where the search fails."""
-        passages, known = await asyncio.gather(
-            self._search(), self._means.memory.attend(self.turn), return_exceptions=True
+    async def _look_up(self) -> tuple[list[Source], list[Fact], list[str]]:
+        """Search, remember and read side by side; what the customer told is kept also where the search fails."""
+        means, turn = self._means, self.turn
+        passages, known, reading = await asyncio.gather(
+            self._search(), means.memory.attend(turn), read_files(means.caller, means.log, turn), return_exceptions=True
         )
-        if isinstance(passages, BaseException):
-            raise passages
-        if isinstance(known, BaseException):
-            raise known
-        return passages, known
+        for result in (passages, known, reading):
+            if isinstance(result, BaseException):
+                raise result
+        assert not isinstance(passages, BaseException)  # noqa: S101 - raised above
+        assert not isinstance(known, BaseException)  # noqa: S101
+        assert not isinstance(reading, BaseException)  # noqa: S101
+        return files.merged(reading.passages, passages), known, reading.unread
 
     async def _search(self) -> list[Source]:
         turn, limits = self.turn, self._means.limits

@@ -67,7 +67,14 @@ class _Found(Struct):
 
 
 def compose(prompt: Prompt) -> Extract:
-    """Answer a prompt from what the customer has told, and from its passages."""
+    """Answer a prompt from what the customer has told, and from its passages; say which files could not be read."""
+    answer = _compose(prompt)
+    if not prompt.unread:
+        return answer
+    return Extract(f"{answer.text}\n\n{replies.not_read(prompt.unread)}", answer.outcome)
+
+
+def _compose(prompt: Prompt) -> Extract:
     texts = [message.content for message in prompt.questions]
     if noted := recall.noted(texts):
         return Extract(noted, Outcome())

@@ -84,3 +84,8 @@ def hand_over(decision: HandOver, model: str) -> Answer:
     if "safety" in decision.escalation.reasons:
         text = f"{_IN_DANGER[decision.language]} {text}"
     return Answer(content=text, metadata={"model": model, "kind": "hand_over"}, escalation=decision.escalation)
+
+
+def not_read(names: list[str]) -> str:
+    """Say which files an answer was given without."""
+    return f"I could not read {', '.join(names)}, so this answer does not take it into account."

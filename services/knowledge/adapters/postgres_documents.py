@@ -27,6 +27,7 @@ class PostgresDocuments:
                 "insert_passage",
                 [(p.tenant, p.passage_id, p.document_id, p.version, p.position, p.heading, p.text) for p in passages],
             )
+            await work.do("renew_generation", document.tenant)
 
     async def get(self, tenant: str, document_id: str) -> Document | None:
         async with self._database.begin() as work:
@@ -38,7 +39,7 @@ class PostgresDocuments:
             return [_document(row) for row in await work.rows("documents", tenant)]
 
     async def passages(self, tenant: str, passage_ids: Sequence[str]) -> dict[str, FoundPassage]:
-        async with self._database.begin() as work:
+        async with self._database.connection() as work:  # one statement needs no transaction's round trips
             rows = await work.rows("passages", tenant, list(passage_ids))
         return {
             row["passage_id"]: FoundPassage(passage=_passage(row), source=row["source"], category=row["category"])
@@ -47,7 +48,20 @@ class PostgresDocuments:
 
     async def delete(self, tenant: str, document_id: str) -> bool:
         async with self._database.begin() as work:
-            return await work.value("delete_document", tenant, document_id) is not None
+            deleted = await work.value("delete_document", tenant, document_id) is not None
+            await work.do("renew_generation", tenant)  # last, as in put: the same order of locks
+        return deleted
+
+    async def generation(self, tenant: str) -> str:
+        async with self._database.connection() as work:
+            return await work.value("generation", tenant) or ""
+
+    async def renew_generation(self, tenant: str | None = None) -> None:
+        async with self._database.begin() as work:
+            if tenant is None:
+                await work.do("renew_generations")
+            else:
+                await work.do("renew_generation", tenant)
 
     async def every_passage(self) -> AsyncIterator[Passage]:
         tenant = passage_id = ""

@@ -2,6 +2,7 @@
 
 from .documents import Document, MalformedDocument, is_document_id, next_version, read_document
 from .passages import MAX_CHARACTERS, MAX_WORDS, FoundPassage, Passage, metadata, split
+from .searches import normalised, result_key, threshold, vector_key
 from .vectors import MIN_SCORE, EmbeddingModel, Hit, Point, Vector, clipped, in_order, supported
 
 __all__ = [
@@ -21,7 +22,11 @@ __all__ = [
     "is_document_id",
     "metadata",
     "next_version",
+    "normalised",
     "read_document",
+    "result_key",
     "split",
     "supported",
+    "threshold",
+    "vector_key",
 ]

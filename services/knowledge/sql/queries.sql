@@ -16,6 +16,16 @@ select * from documents where tenant = $1 order by document_id
 -- name: delete_document
 delete from documents where tenant = $1 and document_id = $2 returning document_id
 
+-- name: generation
+select generation from generations where tenant = $1
+
+-- name: renew_generation
+insert into generations (tenant) values ($1)
+on conflict (tenant) do update set generation = excluded.generation
+
+-- name: renew_generations
+update generations set generation = gen_random_uuid()::text
+
 -- name: delete_passages
 delete from passages where tenant = $1 and document_id = $2
 
