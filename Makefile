@@ -9,6 +9,7 @@ LOCAL := .venv/bin/python -m deploy.local
 # For what needs a running system: before the first run there is no environment either.
 AT_WORK = @test -x .venv/bin/python || { echo 'Deskbus is not running: start it with `make run`.' >&2; exit 1; }; exec
 SOURCES := libs services deploy tests
+CHROMIUM ?= $(shell for p in chromium chromium-browser google-chrome; do command -v "$$p" && exit; done)
 PYTEST := .venv/bin/python -m pytest -q
 # The question reaches the program through the environment and unexpanded, so that quotes, apostrophes and dollar signs
 # need no care: make ask Q='Is it $5?'
@@ -16,7 +17,7 @@ unexport Q
 export QUESTION = $(value Q)
 export FOLLOW SINCE SESSION ARGS
 
-.PHONY: help run start stop url status logs ask chat events test check unit integration e2e clean environment
+.PHONY: help run start stop url status logs ask chat events test check unit integration e2e browser bench clean environment
 
 help: ## print this list
 	@echo 'Deskbus: an AI customer-support backend on a message bus.'
@@ -65,12 +66,24 @@ integration: environment ## tests over real servers
 e2e: environment ## tests over the whole system as processes
 	@exec $(PYTEST) tests/e2e $(ARGS)
 
+# The driver goes beside the environment and not into it: every other target must find there just what it locked.
+browser: environment ## the chat page in a headless Chromium, which must be installed
+	@test -n '$(CHROMIUM)' || { echo 'Chromium is not installed. Debian and Ubuntu: apt-get install chromium; elsewhere' \
+		'set CHROMIUM to the path of Chromium or Chrome.' >&2; exit 1; }
+	@.tools/bin/uv export --quiet --frozen --no-emit-project --only-group browser -o .tools/browser.txt
+	@.tools/bin/uv pip install --quiet --python .venv/bin/python --target .tools/browser --require-hashes \
+		-r .tools/browser.txt
+	@CHROMIUM='$(CHROMIUM)' PYTHONPATH=.tools/browser exec $(PYTEST) tests/browser $(ARGS)
+
 check: environment ## format, lint, types, import rules, architecture and unit tests
 	.venv/bin/python -m ruff format --check $(SOURCES)
 	.venv/bin/python -m ruff check $(SOURCES)
 	.venv/bin/python -m basedpyright
 	.venv/bin/python -c 'from importlinter.cli import lint_imports_command as run; run()'
 	$(PYTEST) $(wildcard tests/architecture tests/unit)
+
+bench: environment ## measure the whole system beside a floor (under 4 minutes); ARGS=--write keeps the table in docs
+	@exec .venv/bin/python -m tests.bench $(ARGS)
 
 clean: ## stop what runs and remove data, environment and caches (asks nothing)
 	@if test -x .venv/bin/python; then $(LOCAL) erase; fi

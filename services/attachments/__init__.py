@@ -1,1 +1,1 @@
-"""Attachments: what customers upload. Uploads and their reading are not built yet."""
+"""Attachments: what customers upload, read apart from everything else, and used in their own session only."""

@@ -1,19 +1,34 @@
 """The composition root, read from top to bottom."""
 
+from libs.contracts.health import MetricsText
+from libs.contracts.streams import ATTACHMENTS
+from libs.runtime.blobs import NatsBlobs
 from libs.runtime.clock import now
 from libs.runtime.ids import mint
+from libs.runtime.metrics import merged, own_text
 from libs.runtime.nats import NatsBus
+from libs.runtime.rate_limits import RateLimiter
 from libs.runtime.service import NotReady, Scope
 
+from .adapters.docs import Docs
 from .adapters.http import Http
 from .adapters.middlewares import Edge
+from .adapters.pacing import Pacing
+from .adapters.pages import Pages
 from .adapters.server import Binding, application, serving
+from .adapters.uploads import Files
 from .adapters.websocket import Sockets
 from .app.chat import Chat
+from .app.figures import Figures
 from .app.hubs import Hubs
+from .app.knowledge import Knowledge
+from .app.pace import Pace
 from .app.platform import Platform, Statistics
 from .app.sessions import Sessions
-from .routes import ROUTES
+from .app.uploads import Uploads
+from .domain.rates import networks
+from .domain.uploads import UploadLimits
+from .routes import Route, served
 from .settings import Settings
 
 # Until identities exist, everybody is of one tenant.
@@ -26,27 +41,58 @@ async def build(scope: Scope, settings: Settings) -> None:
         raise NotReady(settings.unsafe)
     bus = await scope.enter("nats", NatsBus.connect(settings.nats_url, scope.instance))
     scope.check("NATS", bus.ping)
+    limiter = await scope.enter("redis", RateLimiter.connect(settings.redis_url))
+    scope.check("Redis Cache", limiter.probe, required=False)
 
     statistics = Statistics(now())
     hubs = Hubs(bus, TENANT, now, scope.version, scope.log)
     bus.on_reconnect(hubs.reconnected)
     scope.spawn("hubs", hubs.run)
 
-    sessions = Sessions(bus, TENANT, mint)
-    chat = Chat(bus, hubs, statistics, tenant=TENANT, mint=mint, now=now, send_timeout=settings.send_timeout_s)
-    platform = Platform(
-        bus, scope.report, statistics, tenant=TENANT, now=now, name=settings.app_name,
-        environment=settings.environment, version=scope.version,
+    pace = Pace(limiter, settings.message_rate, kind="messages", detail="Messages come too fast; wait a little")
+    chat = Chat(
+        bus, hubs, statistics, pace, tenant=TENANT, mint=mint, now=now, send_timeout=settings.send_timeout_s,
+        api=settings.api_prefix,
     )  # fmt: skip
-
     sockets = Sockets(
         chat, hubs, mint=mint, now=now, log=scope.log, origins=settings.cors_origins, most=settings.max_sockets,
         most_per_session=settings.max_sockets_per_session,
     )  # fmt: skip
-    edge = Edge(mint=mint, log=scope.log, statistics=statistics, cors_origins=settings.cors_origins)
+    files = await _open_files(scope, settings, bus)
+    figures = Figures(bus, TENANT, lambda: MetricsText(scope.name, scope.instance, own_text()), merged)
+    http = Http(
+        Sessions(bus, TENANT, mint), chat, Knowledge(bus, TENANT), _platform(scope, settings, bus, statistics), hubs,
+        files=files, figures=figures.text if settings.telemetry_enabled else None,
+    )  # fmt: skip
+
+    routes = served(api=settings.api_prefix, debug=settings.shows_docs)
+    pacing = _pacing(limiter, settings, routes)
+    edge = Edge(pacing, mint=mint, log=scope.log, statistics=statistics, cors_origins=settings.cors_origins)
     binding = Binding(
-        Http(sessions, chat, platform, hubs), sockets, admin_token=settings.admin_token, draining=lambda: scope.draining
-    )
+        http, sockets, files, Docs(routes, scope.version), Pages(settings.api_prefix),
+        admin_token=settings.admin_token, draining=lambda: scope.draining,
+    )  # fmt: skip
+    address = await scope.enter("http", serving(application(routes, binding, edge), settings.host, settings.port))
+    _drain(scope, settings, sockets, chat, edge)
+    scope.log.info("listening", address=address)
+
+
+def _platform(scope: Scope, settings: Settings, bus: NatsBus, statistics: Statistics) -> Platform:
+    return Platform(
+        bus, scope.report, statistics, tenant=TENANT, now=now, name=settings.app_name,
+        environment=settings.environment, version=scope.version, docs="/docs" if settings.shows_docs else None,
+        metrics="/metrics" if settings.telemetry_enabled else None,
+    )  # fmt: skip
+
+
+def _pacing(limiter: RateLimiter, settings: Settings, routes: list[Route]) -> Pacing:
+    pace = Pace(limiter, settings.request_rate, kind="http", detail="Requests come too fast; see Retry-After")
+    unlimited = frozenset(route.path for route in routes if route.unlimited)
+    return Pacing(pace, unlimited=unlimited, trusted=networks(settings.trusted_proxies))
+
+
+def _drain(scope: Scope, settings: Settings, sockets: Sockets, chat: Chat, edge: Edge) -> None:
+    """Say what is done between the stop signal and the closing of the parts."""
 
     async def drain_sockets() -> None:
         await sockets.drain(settings.drain_s)
@@ -55,7 +101,13 @@ async def build(scope: Scope, settings: Settings) -> None:
         chat.hurry()
         await edge.drained()
 
-    address = await scope.enter("http", serving(application(ROUTES, binding, edge), settings.host, settings.port))
     scope.on_drain("sockets", drain_sockets, timeout=settings.drain_s + 5)
     scope.on_drain("http", drain_http, timeout=10)
-    scope.log.info("listening", address=address)
+
+
+async def _open_files(scope: Scope, settings: Settings, bus: NatsBus) -> Files:
+    """Wire uploads; their bytes go over a connection of their own, so that no frame waits behind a file."""
+    files_bus = await scope.enter("nats_files", NatsBus.connect(settings.nats_url, f"{scope.instance}_files"))
+    limits = UploadLimits(file_bytes=settings.max_file_bytes, at_once=settings.max_uploads)
+    blobs = NatsBlobs(files_bus, ATTACHMENTS)
+    return Files(Uploads(bus, blobs, scope.log, tenant=TENANT, mint=mint, limits=limits))

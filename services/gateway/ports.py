@@ -1,6 +1,6 @@
 """What the gateway's use cases need of the world."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from datetime import datetime
 from typing import Protocol
 
@@ -28,11 +28,52 @@ class Bus(Caller, Protocol):
         ...
 
 
+class Decision(Protocol):
+    """Whether a request may pass, and what to tell its sender; the times in seconds."""
+
+    @property
+    def allowed(self) -> bool:
+        """Whether it may."""
+        ...
+
+    @property
+    def limit(self) -> int:
+        """How many may pass at once after a rest."""
+        ...
+
+    @property
+    def remaining(self) -> int:
+        """How many of these are left."""
+        ...
+
+    @property
+    def reset_s(self) -> float:
+        """How long until all are."""
+        ...
+
+    @property
+    def retry_after_s(self) -> float:
+        """How long until the next one may pass; 0 where this one may."""
+        ...
+
+
+class Limiter(Protocol):
+    """Counts requests by key, for all replicas together where it can."""
+
+    async def check(self, key: str, limit: int, period_s: float) -> Decision:
+        """Count a request, and say whether it may pass; never fails because a server is away."""
+        ...
+
+
 class Outlet(Protocol):
-    """Where one client's frames go. Neither verb waits, so that one slow client delays no other."""
+    """Where one client's frames go. To offer and to dismiss wait for nothing: one slow client delays no other."""
 
     def offer(self, data: bytes) -> None:
         """Send a frame soon; a client that does not keep up is closed."""
+        ...
+
+    def dismiss(self, code: str) -> None:
+        """Close the connection once what was offered has left, for the reason that the last `error` frame gave."""
         ...
 
     async def flush(self) -> None:
@@ -45,4 +86,34 @@ class Log(Protocol):
 
     def warning(self, event: str, **fields: object) -> object:
         """Tell of something that ought to be looked at."""
+        ...
+
+
+class Written(Protocol):
+    """What the store says of a file that it has taken."""
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        ...
+
+    @property
+    def sha256(self) -> str:
+        """In hexadecimal."""
+        ...
+
+
+class BlobStore(Protocol):
+    """The bytes of uploads, by attachment id; never whole in this process."""
+
+    async def write(self, name: str, source: AsyncIterator[bytes]) -> Written:
+        """Store what a source gives; where that fails, or the source does, nothing stays. Raises Unavailable."""
+        ...
+
+    def read(self, name: str) -> AsyncGenerator[bytes, None]:
+        """Give the bytes in pieces. Raises NotFound, Unavailable, Internal `blob_damaged`."""
+        ...
+
+    async def delete(self, name: str) -> None:
+        """Remove the bytes; none there is no error. Raises Unavailable."""
         ...

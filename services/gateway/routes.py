@@ -9,6 +9,8 @@ class Route(NamedTuple):
     Attributes:
         admin: whether it is for administrators only.
         always: whether it is answered while the gateway drains.
+        unlimited: whether it may be asked for at any rate.
+        debug: whether it is there in debug only.
     """
 
     method: str
@@ -16,6 +18,8 @@ class Route(NamedTuple):
     operation: str
     admin: bool = False
     always: bool = False
+    unlimited: bool = False
+    debug: bool = False
 
 
 # An id may be empty here, so that `/api/sessions//...` of a faulty client is told what is wrong with it.
@@ -27,11 +31,33 @@ ROUTES = [
     Route("GET", "/api/sessions", "list_sessions", admin=True),
     Route("GET", _SESSION, "get_session"),
     Route("PATCH", f"{_SESSION}/status", "set_status"),
+    Route("DELETE", _SESSION, "delete_session"),
+    Route("POST", "/api/sessions/cleanup", "clean_up", admin=True),
     Route("POST", f"{_CHAT}/messages", "send_message"),
     Route("GET", f"{_CHAT}/messages", "history"),
+    Route("POST", "/api/chat/search", "search"),
+    Route("POST", "/api/chat/messages/{message_id}/feedback", "give_feedback"),
+    Route("POST", "/api/chat/upload", "upload"),
+    Route("GET", "/api/attachments/{id:[^/]*}", "attachment"),
+    Route("GET", "/api/attachments/{id:[^/]*}/content", "attachment_content"),
     Route("GET", "/ws", "converse"),
+    Route("GET", "/chat", "chat_page", always=True, unlimited=True),
+    Route("GET", "/chat/assets/{name}", "chat_asset", always=True, unlimited=True),
     Route("GET", "/", "card", always=True),
-    Route("GET", "/health", "alive", always=True),
-    Route("GET", "/health/live", "alive", always=True),
-    Route("GET", "/health/ready", "ready", always=True),
+    Route("GET", "/health", "alive", always=True, unlimited=True),
+    Route("GET", "/health/live", "alive", always=True, unlimited=True),
+    Route("GET", "/health/ready", "ready", always=True, unlimited=True),
+    Route("GET", "/metrics", "figures", always=True, unlimited=True),
+    Route("GET", "/docs", "docs", always=True, debug=True),
+    Route("GET", "/openapi.json", "openapi", always=True, debug=True),
+    Route("GET", "/asyncapi.json", "asyncapi", always=True, debug=True),
 ]
+
+
+def served(*, api: str, debug: bool) -> list[Route]:
+    """Give the routes of a gateway whose API's paths begin with `api`."""
+    return [
+        route._replace(path=api + route.path.removeprefix("/api")) if route.path.startswith("/api/") else route
+        for route in ROUTES
+        if debug or not route.debug
+    ]

@@ -85,9 +85,7 @@ async def test_r32_a_model_of_another_dimension_is_refused_with_the_remedy(
     index = QdrantEdgeIndex(tmp_path / "index")
     await index.open(EmbeddingModel(name="another-model", dimension=768, origin="a test"))
     await index.close()
-    service = run_module(
-        "services.knowledge", {**knowledge.environment, "DESKBUS_INDEX_PATH": str(tmp_path / "index")}
-    )
+    service = run_module("services.knowledge", {**knowledge.environment, "DESKBUS_INDEX_PATH": str(tmp_path / "index")})
     assert service.returncode == 1
     assert "768" in service.stdout
     assert "384" in service.stdout

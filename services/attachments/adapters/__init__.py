@@ -1,1 +1,1 @@
-"""The drivers of the attachments service, each module named for its technology: none yet."""
+"""The drivers of the attachments service, each module named for its technology."""

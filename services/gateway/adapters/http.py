@@ -1,24 +1,43 @@
 """The HTTP operations: read the request, ask the use case, write the answer."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from libs.contracts.channels import encode
-from libs.contracts.errors import Malformed, Unauthenticated, Unavailable
+from libs.contracts.errors import Malformed, NotFound, Unauthenticated, Unavailable
 
 from ..app.chat import Chat
 from ..app.hubs import Hubs
+from ..app.knowledge import Knowledge
 from ..app.platform import Platform
 from ..app.sessions import Sessions
 from ..domain.access import may_administer
+from ..domain.limits import check_message_id
 from ..domain.reading import read_as, read_json
 from ..domain.replies import Accepted
-from ..domain.requests import HistoryQuery, NewMessage, NewSession, NewStatus, SessionQuery
-from .problem import UnsupportedMedia
+from ..domain.requests import (
+    CleanUpOrder,
+    Draft,
+    HistoryQuery,
+    NewFeedback,
+    NewMessage,
+    NewSearch,
+    NewSession,
+    NewStatus,
+    Opinion,
+    SessionQuery,
+)
+from .problem import TooSlow, UnsupportedMedia
+from .uploads import Files
 
-_FORMS = {"application/x-www-form-urlencoded", "multipart/form-data"}
+_FORMS = {"application/x-www-form-urlencoded"}
+# How long a body may take to arrive, where it is not 30 s.
+BODY_S = web.AppKey("body_s", float)
 # What aiohttp says where a client names no type at all.
 _JSON = {"application/json", "application/octet-stream"}
 
@@ -26,11 +45,17 @@ _JSON = {"application/json", "application/octet-stream"}
 class Http:
     """One method for each operation of the route table."""
 
-    def __init__(self, sessions: Sessions, chat: Chat, platform: Platform, hubs: Hubs) -> None:
+    def __init__(
+        self, sessions: Sessions, chat: Chat, knowledge: Knowledge, platform: Platform, hubs: Hubs, *,
+        files: Files, figures: Callable[[], Awaitable[str]] | None = None,
+    ) -> None:  # fmt: skip
         self._sessions = sessions
         self._chat = chat
+        self._knowledge = knowledge
+        self._figures = figures
         self._platform = platform
         self._hubs = hubs
+        self._files = files
 
     # --- sessions
 
@@ -62,24 +87,62 @@ class Http:
             new = read_as(NewStatus, read_json(await _body(request)))
         return _json(await self._sessions.set_status(request.match_info["id"], new))
 
+    async def delete_session(self, request: web.Request) -> web.Response:
+        """`DELETE /api/sessions/{id}`."""
+        return _json(await self._sessions.delete(request.match_info["id"]))
+
+    async def clean_up(self, request: web.Request) -> web.Response:
+        """`POST /api/sessions/cleanup`, with the days as query or in the body."""
+        if "days" in request.query:
+            order = read_as(CleanUpOrder, {"days": request.query["days"]}, where="query", lax=True)
+        else:
+            order = read_as(CleanUpOrder, read_json(await _body(request)))
+        return _json(await self._sessions.clean_up(order))
+
     # --- chat
 
     async def send_message(self, request: web.Request) -> web.Response:
         """`POST /api/chat/sessions/{id}/messages`."""
-        draft = (await _new_message(request)).draft()
         wait = "respond-async" not in request.headers.get("Prefer", "").lower()
-        reply = await self._chat.send(request.match_info["id"], draft, wait=wait)
+        async with self._draft(request) as draft:
+            reply = await self._chat.send(request.match_info["id"], draft, wait=wait)
         response = _json(reply, HTTPStatus.ACCEPTED if isinstance(reply, Accepted) else HTTPStatus.OK)
         if not wait:
             response.headers["Preference-Applied"] = "respond-async"
         return response
+
+    @asynccontextmanager
+    async def _draft(self, request: web.Request) -> AsyncIterator[Draft]:
+        """Read a message; the files that come with it stay where it is accepted."""
+        if request.content_type == "multipart/form-data":
+            async with self._files.message(request) as draft:
+                yield draft
+        else:
+            yield (await _new_message(request)).draft()
 
     async def history(self, request: web.Request) -> web.Response:
         """`GET /api/chat/sessions/{id}/messages`."""
         query = read_as(HistoryQuery, dict(request.query), where="query", lax=True)
         return _json(await self._chat.history(request.match_info["id"], query))
 
+    async def search(self, request: web.Request) -> web.Response:
+        """`POST /api/chat/search`."""
+        return _json(await self._knowledge.search(read_as(NewSearch, read_json(await _body(request)))))
+
+    async def give_feedback(self, request: web.Request) -> web.Response:
+        """`POST /api/chat/messages/{message_id}/feedback`."""
+        feedback = read_as(NewFeedback, read_json(await _body(request))).checked()
+        message_id = check_message_id(request.match_info["message_id"])
+        return _json(await self._chat.rate(Opinion(message_id, feedback)))
+
     # --- platform
+
+    async def figures(self, _: web.Request) -> web.Response:
+        """`GET /metrics`: in Prometheus's text format."""
+        if self._figures is None:
+            raise NotFound("not_found", "There are no metrics here")
+        text = await self._figures()
+        return web.Response(body=text.encode(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
 
     async def card(self, _: web.Request) -> web.Response:
         """`GET /`."""
@@ -123,9 +186,25 @@ def _json(value: object, status: int = HTTPStatus.OK) -> web.Response:
     return web.Response(body=encode(value), status=status, content_type="application/json")
 
 
+@asynccontextmanager
+async def _arriving(request: web.Request) -> AsyncIterator[None]:
+    """Wait for a body no longer than an honest client takes.
+
+    Raises:
+        TooSlow: `body_timeout`.
+    """
+    seconds = request.app.get(BODY_S, 30.0)
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError as fault:
+        raise TooSlow("body_timeout", f"The request's body did not arrive within {seconds:g} s") from fault
+
+
 async def _body(request: web.Request) -> bytes:
     try:
-        return await request.read()
+        async with _arriving(request):
+            return await request.read()
     except web.RequestPayloadError as fault:
         raise Malformed("bad_body", "The request's body broke off or cannot be read") from fault
 
@@ -141,8 +220,9 @@ async def _new_message(request: web.Request) -> NewMessage:
 async def _form_fields(request: web.Request) -> dict[str, object]:
     """Read a form; an empty field of attachments counts as none."""
     try:
-        form = await request.post()
-    except (ValueError, LookupError, AssertionError, web.RequestPayloadError) as fault:
+        async with _arriving(request):
+            form = await request.post()
+    except (ValueError, LookupError, AssertionError, HttpProcessingError, web.RequestPayloadError) as fault:
         raise Malformed("bad_form", "The form cannot be read") from fault
     fields: dict[str, object] = {name: value for name, value in form.items() if isinstance(value, str)}
     for name in ("attachments", "attachment_ids"):

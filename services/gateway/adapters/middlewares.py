@@ -10,11 +10,13 @@ from aiohttp.typedefs import Handler, Middleware
 from libs.contracts.errors import DeskError
 from libs.runtime import tracing
 from libs.runtime.log import Logger
+from libs.runtime.metrics import HTTP
 
 from ..app.platform import Statistics
 from ..domain.access import is_request_id
 from ..ports import Mint
-from .problem import REQUEST_ID, TRACE_ID, from_http, internal, respond
+from .pacing import Pacing, tell
+from .problem import RATE, REQUEST_ID, TRACE_ID, from_http, internal, respond
 
 _STARTED = RequestKey("started", float)
 
@@ -29,10 +31,13 @@ _HEADERS = "Accept, Authorization, Content-Type, Idempotency-Key, Last-Event-ID,
 class Edge:
     """The outermost layer of the gateway."""
 
-    def __init__(self, *, mint: Mint, log: Logger, statistics: Statistics, cors_origins: list[str]) -> None:
+    def __init__(
+        self, pacing: Pacing, *, mint: Mint, log: Logger, statistics: Statistics, cors_origins: list[str]
+    ) -> None:
         self._in_flight = 0
         self._idle = asyncio.Event()
         self._idle.set()
+        self._pacing = pacing
         self._mint = mint
         self._log = log
         self._statistics = statistics
@@ -59,6 +64,8 @@ class Edge:
         headers["X-Process-Time"] = f"{perf_counter() - request.get(_STARTED, perf_counter()):.6f}"
         headers["X-Content-Type-Options"] = "nosniff"
         headers["Server"] = "deskbus"
+        if (rate := request.get(RATE)) is not None:
+            tell(rate, headers)
         origin = request.headers.get("Origin")
         if self._origins:
             headers.add("Vary", "Origin")
@@ -85,6 +92,7 @@ class Edge:
 
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
+            await self._pacing.check(request)
             return await handler(request)
         except DeskError as fault:
             return respond(request, fault)
@@ -116,10 +124,13 @@ class Edge:
         path = resource.canonical if resource else "-"
         failed = response.status >= 500
         self._statistics.errors += failed
+        seconds = perf_counter() - request[_STARTED]
+        method = request.method if request.method in _METHODS else "other"
+        HTTP.labels(method, path, str(response.status)).observe(seconds)
         quiet = path.startswith("/health") and not failed
         write = self._log.debug if quiet else self._log.warning if failed else self._log.info
         write(
             "request", method=request.method, path=path, session=request.match_info.get("id", ""),
-            status=response.status, ms=round((perf_counter() - request[_STARTED]) * 1000, 1),
+            status=response.status, ms=round(seconds * 1000, 1),
             request_id=request[REQUEST_ID], trace=request[TRACE_ID],
         )  # fmt: skip

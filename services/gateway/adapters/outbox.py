@@ -8,6 +8,19 @@ from aiohttp import WSMsgType, web
 MOST_FRAMES = 2048
 MOST_BYTES = 4 * 1024 * 1024
 _SEND_S = 10.0
+
+# A browser reads no HTTP status of a failed handshake, but it does read these. Any other fault is 1011.
+_CLOSE_CODES = {
+    "invalid_session_id": 4001,
+    "session_not_found": 4004,
+    "origin_refused": 4403,
+    "session_ended": 4409,
+    "session_deleted": 4409,
+    "too_many_connections": 4429,
+    "too_many_messages": 4429,
+    "rate_limited": 4429,
+    "draining": 1012,
+}
 _CLOSE_S = 3.0
 
 
@@ -48,6 +61,10 @@ class Outbox:
         """Close the socket once what waits has been sent."""
         self._goodbye = self._goodbye or (code, reason)
         _resolve(self._wake)
+
+    def dismiss(self, code: str) -> None:
+        """Close the socket, for the reason that an `error` frame with this code has given."""
+        self.close(_CLOSE_CODES.get(code, 1011), code)
 
     def end(self) -> None:
         """Write no more: the client is gone."""

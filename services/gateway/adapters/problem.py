@@ -1,5 +1,7 @@
 """Errors as HTTP tells them: RFC 9457 problem details, with a stable code."""
 
+import math
+
 from aiohttp import web
 from aiohttp.helpers import RequestKey
 from msgspec import Struct
@@ -7,7 +9,11 @@ from msgspec import Struct
 from libs.contracts.channels import encode
 from libs.contracts.errors import DeskError, FieldError, Internal, Malformed, NotFound, TooLarge
 
+from ..domain.rates import TooFast
+from ..ports import Decision
+
 REQUEST_ID = RequestKey("request_id", str)
+RATE = RequestKey("rate", Decision)
 TRACE_ID = RequestKey("trace_id", str)
 
 RETRY_AFTER_S = 2
@@ -19,6 +25,14 @@ class MethodNotAllowed(DeskError):
 
     status = 405
     title = "Method not allowed"
+
+
+class TooSlow(DeskError):
+    """The request did not arrive in time."""
+
+    status = 408
+    title = "Request timeout"
+    retryable_by_default = True
 
 
 class UnsupportedMedia(DeskError):
@@ -80,7 +94,10 @@ def respond(request: web.Request, fault: DeskError, allow: set[str] | None = Non
     )
     response = web.Response(status=fault.status, body=encode(problem), content_type="application/problem+json")
     if fault.status in {429, 503}:
-        response.headers["Retry-After"] = str(RETRY_AFTER_S)
+        wait = fault.retry_after_s if isinstance(fault, TooFast) else RETRY_AFTER_S
+        response.headers["Retry-After"] = str(max(1, math.ceil(wait)))
+    if fault.status == 408:
+        response.force_close()
     if fault.status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
     if allow:

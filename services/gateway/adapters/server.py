@@ -1,8 +1,8 @@
 """The HTTP server: routes bound to their handlers, and the sockets that it listens on."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from typing import cast
+from typing import Protocol, cast
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -10,22 +10,53 @@ from aiohttp.typedefs import Handler
 from libs.contracts.errors import Unavailable
 
 from ..domain.limits import BODY_BYTES
-from .http import Http, refuse_while, require_admin
+from .http import refuse_while, require_admin
 from .middlewares import Edge
-from .websocket import Sockets
 
 _SHUTDOWN_S = 5.0
+# Longer than proxies keep a connection that is idle, shorter than anybody needs for the head of a request.
+_IDLE_S = 75.0
+
+
+class Bound(Protocol):
+    """What must be known of a route to serve it."""
+
+    @property
+    def method(self) -> str:
+        """Such as `GET`."""
+        ...
+
+    @property
+    def path(self) -> str:
+        """As aiohttp writes it."""
+        ...
+
+    @property
+    def operation(self) -> str:
+        """The method that answers."""
+        ...
+
+    @property
+    def admin(self) -> bool:
+        """Whether it is for administrators only."""
+        ...
+
+    @property
+    def always(self) -> bool:
+        """Whether it is answered while the gateway drains."""
+        ...
 
 
 class Binding:
     """What stands between a route and its handler.
 
     Args:
+        parts: what has the handlers as methods, by the names of their operations.
         draining: whether new work is refused.
     """
 
-    def __init__(self, http: Http, sockets: Sockets, *, admin_token: str | None, draining: Callable[[], bool]) -> None:
-        self._parts = (http, sockets)
+    def __init__(self, *parts: object, admin_token: str | None, draining: Callable[[], bool]) -> None:
+        self._parts = parts
         self._admin_token = admin_token
         self._draining = draining
 
@@ -45,12 +76,13 @@ class Binding:
         return guarded
 
 
-def application(routes: Sequence[tuple[str, str, str, bool, bool]], binding: Binding, edge: Edge) -> web.Application:
+def application(routes: Iterable[Bound], binding: Binding, edge: Edge) -> web.Application:
     """Put the application together."""
     app = web.Application(middlewares=[edge.middleware], client_max_size=BODY_BYTES)
     app.on_response_prepare.append(edge.prepare)
-    for method, path, operation, admin, always in routes:
-        app.router.add_route(method, path, binding.bind(operation, admin=admin, always=always))
+    for route in routes:
+        handler = binding.bind(route.operation, admin=route.admin, always=route.always)
+        app.router.add_route(route.method, route.path, handler)
     return app
 
 
@@ -61,7 +93,7 @@ async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[s
     Raises:
         Unavailable: the port is taken, or may not be used.
     """
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_S)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_S, keepalive_timeout=_IDLE_S)
     await runner.setup()
     try:
         try:

@@ -12,6 +12,7 @@ from libs.contracts.errors import DeskError, Forbidden, Malformed, RateLimited
 from libs.contracts.frames import Draining
 from libs.runtime import tracing
 from libs.runtime.log import Logger
+from libs.runtime.metrics import SOCKETS
 
 from ..app.chat import Chat
 from ..app.conversation import Conversation
@@ -19,23 +20,15 @@ from ..app.hubs import Hubs
 from ..app.participant import PROTOCOL, Participant
 from ..domain.access import may_connect
 from ..domain.limits import FRAME_BYTES, advise, check_session_id
+from ..domain.rates import TooFast
 from ..ports import Clock, Mint
 from .outbox import Outbox
-from .problem import internal
+from .problem import RATE, internal
 
 _HEARTBEAT_S = 20.0
 _PEER_CLOSES_S = 3.0
 _RETRY_SPREAD_MS = 8000
 _CLOSE_EVERY_S = 0.05
-
-# A browser reads no HTTP status of a failed handshake, but it does read these. Any other fault is 1011.
-_CLOSE_CODES = {
-    "invalid_session_id": 4001,
-    "session_not_found": 4004,
-    "origin_refused": 4403,
-    "too_many_connections": 4429,
-    "draining": 1012,
-}
 
 
 class _Line(NamedTuple):
@@ -108,8 +101,7 @@ class Sockets:
             told = internal()
         else:
             return
-        line.participant.send_error(told)
-        line.outbox.close(_CLOSE_CODES.get(told.code, 1011), told.code)
+        line.participant.dismiss(told)
         await _until_closed(line.socket)
 
     async def _follow(self, session_id: str, cursor: str | None, line: _Line) -> None:
@@ -131,8 +123,11 @@ class Sockets:
         """Count a socket while it is open.
 
         Raises:
-            DeskError: its origin or session id is refused, or there are too many.
+            DeskError: its origin or session id is refused, or there are too many, or they come too fast.
         """
+        rate = request.get(RATE)
+        if rate is not None and not rate.allowed:
+            raise TooFast("Too many connections in a short time; wait a little before the next one", rate.retry_after_s)
         if not may_connect(request.headers.get("Origin"), request.host, self._origins):
             raise Forbidden("origin_refused", "Pages of this origin may not connect here")
         session_id = check_session_id(request.query.get("session_id", ""))
@@ -143,11 +138,13 @@ class Sockets:
                 "too_many_connections", "There are too many open connections; close one, or try again later"
             )
         self._open[line.outbox] = line.participant
+        SOCKETS.inc()
         self._per_session[session_id] += 1
         try:
             yield session_id
         finally:
             del self._open[line.outbox]
+            SOCKETS.dec()
             self._per_session[session_id] -= 1
             if not self._per_session[session_id]:
                 del self._per_session[session_id]

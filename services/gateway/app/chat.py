@@ -1,18 +1,33 @@
 """Chat over HTTP: send a message and wait for its answer, or for as long as the client may wait; read the history."""
 
 import asyncio
+from collections.abc import Sequence
+
+from msgspec import structs
 
 from libs.contracts import ids
-from libs.contracts.bus_map import HISTORY, POST_MESSAGE
-from libs.contracts.errors import NotFound
-from libs.contracts.session import GetHistory, History, Message, MessagePosted, PostMessage, TurnCancelled
+from libs.contracts.attachments import Resolve
+from libs.contracts.bus_map import GET_SESSION, GIVE_FEEDBACK, HISTORY, POST_MESSAGE, RESOLVE_ATTACHMENTS
+from libs.contracts.errors import DeskError, NotFound
+from libs.contracts.session import (
+    GetHistory,
+    GetSession,
+    GiveFeedback,
+    History,
+    Message,
+    MessagePosted,
+    PostMessage,
+    Ticket,
+    TurnCancelled,
+)
 
 from ..domain import limits
-from ..domain.replies import Accepted, ChatResponse, HistoryPage, accepted, answered, handed_over
-from ..domain.requests import Draft, HistoryQuery
+from ..domain.replies import Accepted, ChatResponse, HistoryPage, Rated, accepted, answered, handed_over
+from ..domain.requests import Draft, HistoryQuery, Opinion
 from ..ports import Bus, Clock, Mint
 from .hub import Hub
 from .hubs import Hubs
+from .pace import Pace
 from .platform import Statistics
 from .settlements import Settlements
 
@@ -24,15 +39,18 @@ class Chat:
     """Messages and answers. A socket posts through here too, so that every message takes the same way."""
 
     def __init__(
-        self, bus: Bus, hubs: Hubs, statistics: Statistics, *, tenant: str, mint: Mint, now: Clock, send_timeout: float
-    ) -> None:
+        self, bus: Bus, hubs: Hubs, statistics: Statistics, pace: Pace, *, tenant: str, mint: Mint, now: Clock,
+        send_timeout: float, api: str = "/api",
+    ) -> None:  # fmt: skip
         self._bus = bus
         self._hubs = hubs
         self._statistics = statistics
+        self._pace = pace
         self._tenant = tenant
         self._mint = mint
         self._now = now
         self._send_timeout = send_timeout
+        self._api = api
         self._hurried = False
 
     def hurry(self) -> None:
@@ -47,12 +65,18 @@ class Chat:
             content=draft.content,
         )
 
-    async def post(self, session_id: str, message: PostMessage) -> MessagePosted:
-        """Have a message stored.
+    async def post(self, session_id: str, message: PostMessage, attachment_ids: Sequence[str] = ()) -> MessagePosted:
+        """Have a message stored, with the uploads that it names.
 
         Raises:
-            DeskError: it is not, or nobody knows; the same `client_message_id` may be sent again.
+            TooFast: the session's messages come too fast.
+            DeskError: it is not stored, or nobody knows; the same `client_message_id` may be sent again.
         """
+        await self._pace.keep(session_id)
+        if attachment_ids:
+            asked = Resolve(list(attachment_ids))
+            found = await self._bus.call(RESOLVE_ATTACHMENTS, asked, tenant=self._tenant, key=session_id)
+            message = structs.replace(message, attachments=found.attachments)
         try:
             posted = await self._bus.call(POST_MESSAGE, message, tenant=self._tenant, key=session_id)
         except NotFound as fault:
@@ -64,13 +88,33 @@ class Chat:
         """Post a message; give its answer, or at the deadline (or at once, without `wait`) the acknowledgement."""
         session_id = limits.check_session_id(session_id)
         if not wait:
-            return accepted(session_id, await self.post(session_id, self.prepare(draft)))
+            return self._accepted(session_id, await self.post(session_id, self.prepare(draft), draft.attachment_ids))
         deadline = asyncio.get_running_loop().time() + self._send_timeout
         async with self._hubs.joined(session_id) as hub:
             with hub.watching() as settlements:
-                posted = await self.post(session_id, self.prepare(draft))
+                posted = await self.post(session_id, self.prepare(draft), draft.attachment_ids)
                 hub.await_answer(posted.seq)
                 return await self._answer(hub, posted, settlements, deadline)
+
+    async def rate(self, opinion: Opinion) -> Rated:
+        """Store what a customer thinks of an answer; the last word counts.
+
+        Raises:
+            NotFound: `message_not_found`.
+        """
+        asked = GiveFeedback(message_id=opinion.message_id, feedback=opinion.feedback)
+        message = await self._bus.call(GIVE_FEEDBACK, asked, tenant=self._tenant, key=opinion.message_id)
+        feedback = message.feedback or opinion.feedback
+        return Rated(message_id=message.id, rating=feedback.rating, comment=feedback.comment)
+
+    async def ticket(self, session_id: str) -> Ticket | None:
+        """Give the session's open ticket; None where there is none, or it cannot be read now."""
+        try:
+            session = await self._bus.call(GET_SESSION, GetSession(), tenant=self._tenant, key=session_id)
+        except DeskError:
+            # What the customer asked for is done: that it cannot be told of in full is no reason to fail it.
+            return None
+        return session.escalation
 
     async def history(self, session_id: str, query: HistoryQuery) -> HistoryPage:
         """Give some of a session's messages."""
@@ -91,21 +135,25 @@ class Chat:
             if look and (answer := await self._stored_answer(session_id, posted)):
                 return answered(session_id, answer)
             if status == "escalated":
-                return handed_over(session_id, posted, self._now())
+                return await self._handed_over(session_id, posted)
+            if status == "ended":
+                raise limits.session_ended()
             remaining = deadline - clock()
             if remaining <= 0 or self._hurried:
-                return accepted(session_id, posted)
+                return self._accepted(session_id, posted)
             settled = await settlements.covering(posted.seq, min(remaining, LOOK_AGAIN_S))
-            if isinstance(settled, TurnCancelled):
-                return self._called_off(hub, posted, settled)
-            if settled is not None:
+            if settled is None or (isinstance(settled, TurnCancelled) and hub.status != "active"):
+                look, status = True, hub.status
+            elif isinstance(settled, TurnCancelled):
+                return self._accepted(session_id, posted)
+            else:
                 return answered(session_id, settled.message)
-            look, status = True, hub.status
 
-    def _called_off(self, hub: Hub, posted: MessagePosted, turn: TurnCancelled) -> ChatResponse | Accepted:
-        if "escalated" in (hub.status, turn.reason):
-            return handed_over(hub.session_id, posted, self._now())
-        return accepted(hub.session_id, posted)
+    async def _handed_over(self, session_id: str, posted: MessagePosted) -> ChatResponse:
+        return handed_over(session_id, posted, await self.ticket(session_id), self._now())
+
+    def _accepted(self, session_id: str, posted: MessagePosted) -> Accepted:
+        return accepted(session_id, posted, self._api)
 
     async def _stored_answer(self, session_id: str, posted: MessagePosted) -> Message | None:
         """Look in the history for the answer of the turn that took the message up."""

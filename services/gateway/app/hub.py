@@ -6,22 +6,22 @@ from contextlib import contextmanager
 
 import msgspec
 
-from libs.contracts.agent import AskSnapshot
-from libs.contracts.bus_map import EVENTS_AFTER, SESSION_EVENT, SNAPSHOT, TURN_FRAME
+from libs.contracts.bus_map import SESSION_DELETED, SESSION_EVENT, TURN_FRAME
 from libs.contracts.channels import Subject, encode
-from libs.contracts.errors import DeskError, Malformed, TimedOut, Unavailable
+from libs.contracts.errors import Malformed, NotFound, TimedOut, Unavailable
 from libs.contracts.frames import Frame, MessageAddedFrame, SessionUpdated
-from libs.contracts.session import EventRecord, EventsAfter, EventsPage, OpenTurn, SessionStatus
+from libs.contracts.session import EventRecord, EventsPage, OpenTurn, SessionStatus
 
-from ..domain.position import Position, invalid_cursor, read_cursor
+from ..domain.limits import session_deleted, session_ended, session_not_found
+from ..domain.position import Position, invalid_cursor, read_cursor, session_tag
 from ..domain.projection import Projection, read_event
-from ..ports import Bus, Clock, Subscription
+from ..ports import Bus, Clock
+from .followed import Followed
 from .participant import Participant
 from .settlements import Settled, Settlements
 
 BEHIND_S = 1.0
 WHILE_OPEN_S = 5.0
-_FOLLOW_S = 5.0
 _JOIN_S = 20.0
 _BUFFERED = 2000
 _PAGE = 500
@@ -31,20 +31,20 @@ _REPLAY_PAGE = 200
 class Hub:
     """One session, as everybody connected to this process sees it.
 
-    `lagging` is called when something was missed, so that somebody runs `catch_up`.
+    `lagging` is called when something was missed, so that somebody runs `catch_up`; `gone`: the session was deleted.
     """
 
     def __init__(self, bus: Bus, tenant: str, session_id: str, now: Clock, version: str) -> None:
         self.session_id = session_id
         self.status: SessionStatus = "active"
+        self.gone = False
         self.lagging: Callable[[], None] = _nobody
-        self._bus = bus
-        self._tenant = tenant
+        self._followed = Followed(bus, tenant, session_id)
         self._now = now
         self._version = version
-        self._subscription: Subscription | None = None
         self._buffer: list[tuple[Subject, bytes]] | None = []
-        self._projection = Projection()
+        self._tag = session_tag(session_id)
+        self._projection = Projection(tag=self._tag)
         self._participants: set[Participant] = set()
         self._watches: set[Settlements] = set()
         self._unanswered: set[int] = set()
@@ -66,7 +66,7 @@ class Hub:
     @property
     def cursor(self) -> str:
         """Where the hub stands."""
-        return self._projection.position.cursor()
+        return self._projection.cursor
 
     # --- life
 
@@ -76,18 +76,15 @@ class Hub:
         Raises:
             DeskError: the session is not there, or somebody who is needed does not answer.
         """
-        try:
-            async with asyncio.timeout(_FOLLOW_S):
-                self._subscription = await self._bus.follow(self._tenant, self.session_id, self._on_message)
-        except TimeoutError:
-            raise TimedOut("timed_out", "The message broker did not answer in time") from None
-        page = await self._events_after(None, _PAGE)
+        await self._followed.follow(self._on_message)
+        page = await self._followed.events_after(None, _PAGE)
         self._looked_at = asyncio.get_running_loop().time()
         self.status = page.status
         turn = page.open_turn
         running = turn is not None and turn.agent_id is not None
         self._projection = Projection(
-            Position(page.last_ev_seq, turn.turn_id, turn.attempt) if turn and running else Position(page.last_ev_seq)
+            Position(page.last_ev_seq, turn.turn_id, turn.attempt) if turn and running else Position(page.last_ev_seq),
+            self._tag,
         )
         self._note_turn(turn)
         await self._snapshot(turn)
@@ -97,13 +94,12 @@ class Hub:
 
     async def close(self) -> None:
         """Follow no more."""
-        subscription, self._subscription = self._subscription, None
-        if subscription is not None:
-            async with asyncio.timeout(_FOLLOW_S):
-                await subscription.unsubscribe()
+        await self._followed.unfollow()
 
     def is_due(self, time: float) -> bool:
         """Say whether it is time for a catch-up: something is missing, or an answer is awaited."""
+        if self.gone:
+            return False
         if self._projection.behind:
             return time - self._tried_at >= BEHIND_S
         awaits = self._turn_open or self._unanswered or self._projection.position.turn_id
@@ -121,6 +117,8 @@ class Hub:
                 view = await self._resume(participant, cursor) if cursor else self._begin(participant)
         except TimeoutError:
             raise TimedOut("timed_out", "The conversation could not be resumed in time; try again") from None
+        if self.gone:
+            raise session_not_found()
         for frame in view.adopt(self._projection):
             participant.send(frame)
         self._participants.add(participant)
@@ -145,14 +143,14 @@ class Hub:
             self._unanswered.add(seq)
 
     def _begin(self, participant: Participant) -> Projection:
-        view = Projection(Position(self.ev_seq))
+        view = Projection(Position(self.ev_seq), self._tag)
         self._greet(participant, view, resumed=False)
         return view
 
     async def _resume(self, participant: Participant, cursor: str) -> Projection:
         """Show a listener what happened since its cursor; one that leads nowhere is told of, and it begins anew."""
         try:
-            view = Projection(read_cursor(cursor))
+            view = Projection(read_cursor(cursor, self._tag), self._tag)
             if view.position.ev_seq > self.ev_seq:
                 await self._reach(view.position.ev_seq)
         except Malformed as fault:
@@ -181,7 +179,7 @@ class Hub:
                 return
 
     async def _feed(self, participant: Participant, view: Projection) -> None:
-        page = await self._events_after(view.position.ev_seq, _REPLAY_PAGE)
+        page = await self._followed.events_after(view.position.ev_seq, _REPLAY_PAGE)
         if not page.events:
             raise Unavailable("history_unavailable", "The conversation cannot be resumed right now; try again")
         for record in page.events:
@@ -197,7 +195,7 @@ class Hub:
         return (here.turn_id, here.attempt) == (there.turn_id, there.attempt) and here.offset < there.offset
 
     def _greet(self, participant: Participant, view: Projection, *, resumed: bool) -> None:
-        participant.greet(self.session_id, self.status, view.position.cursor(), self._version, resumed=resumed)
+        participant.greet(self.session_id, self.status, view.cursor, self._version, resumed=resumed)
 
     # --- what was missed
 
@@ -206,34 +204,28 @@ class Hub:
         async with self._catching_up:
             self._looked_at = self._tried_at = asyncio.get_running_loop().time()
             stale = self._projection.held_frames
-            page = await self._fetch()
-            while page.events and self.ev_seq < page.last_ev_seq:
+            try:
                 page = await self._fetch()
+                while page.events and self.ev_seq < page.last_ev_seq:
+                    page = await self._fetch()
+            except NotFound:
+                self._end()
+                return
             self._note_turn(page.open_turn)
             if with_text or self._projection.lacks_text:
                 await self._snapshot(page.open_turn)
             self._projection.discard(stale)
 
     async def _fetch(self) -> EventsPage:
-        page = await self._events_after(self.ev_seq, _PAGE)
+        page = await self._followed.events_after(self.ev_seq, _PAGE)
         for record in page.events:
             self._take(record)
         return page
 
-    async def _events_after(self, ev_seq: int | None, limit: int) -> EventsPage:
-        asked = EventsAfter(ev_seq=ev_seq, limit=limit)
-        return await self._bus.call(EVENTS_AFTER, asked, tenant=self._tenant, key=self.session_id)
-
     async def _snapshot(self, turn: OpenTurn | None) -> None:
-        if turn is None or turn.agent_id is None:
-            return
-        try:
-            asked = AskSnapshot(turn.turn_id)
-            snapshot = await self._bus.call(SNAPSHOT, asked, tenant=self._tenant, key=turn.agent_id)
-        except DeskError:
-            # The agent is gone or busy: the next attempt starts anew, and a stored answer is always shown whole.
-            return
-        self._broadcast(self._projection.apply_snapshot(snapshot))
+        snapshot = await self._followed.snapshot(turn)
+        if snapshot is not None:
+            self._broadcast(self._projection.apply_snapshot(snapshot))
 
     def _note_turn(self, turn: OpenTurn | None) -> None:
         self._turn_open = turn is not None
@@ -260,9 +252,18 @@ class Hub:
             self.lagging()
 
     def _take(self, record: EventRecord) -> None:
+        if record.type == SESSION_DELETED.name:
+            self._end()
+            return
         if record.ev_seq > self.ev_seq and record.type.startswith("turn_"):
             self._note_settled(read_event(record))
         self._broadcast(self._projection.apply_event(record))
+
+    def _end(self) -> None:
+        """Let everybody go, whatever was missed before: the session was deleted."""
+        if not self.gone:
+            self.gone = True
+            self._broadcast([SessionUpdated(status="ended", cursor=self.cursor)])
 
     def _note_settled(self, happening: object) -> None:
         if isinstance(happening, Settled):
@@ -276,6 +277,8 @@ class Hub:
         for frame in frames:
             if isinstance(frame, SessionUpdated):
                 self.status = frame.status
+                for watch in self._watches:
+                    watch.nudge()
             elif isinstance(frame, MessageAddedFrame) and frame.message.role == "user":
                 self.await_answer(frame.message.seq)
             if self._participants:
@@ -283,6 +286,9 @@ class Hub:
                 data = encode(frame)
                 for participant in self._participants:
                     participant.hear(frame, data)
+            if isinstance(frame, SessionUpdated) and frame.status == "ended":
+                for participant in self._participants:
+                    participant.dismiss(session_deleted() if self.gone else session_ended())
 
 
 def _is(subject: Subject, owner: str, name: str) -> bool:

@@ -1,4 +1,8 @@
-"""The hubs of this process: opened for the first listener of a session, closed after the last, kept from falling behind."""
+"""The hubs of this process: opened for the first listener of a session, kept from falling behind, closed after the last.
+
+A hub stays open for some seconds after its last listener has left, so that a client that sends one message after the
+other over HTTP does not make it follow its session anew each time.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -11,10 +15,12 @@ from ..domain.limits import advise
 from ..ports import Bus, Clock, Log
 from .hub import Hub
 
+LINGER_S = 5.0
 _TICK_S = 0.5
 # Events and text come from two publishers: most of what overtakes is itself overtaken within this time.
 _GRACE_S = 0.03
 _CATCH_UPS_AT_ONCE = 64
+_MOST_LINGERING = 1000
 
 
 class _Held:
@@ -24,6 +30,7 @@ class _Held:
         self.hub = hub
         self.holders = 0
         self.catching_up = False
+        self.free_since = 0.0
         self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         # Whoever waited may have left before a failure is known: that is no reason for a warning.
         self.opened.add_done_callback(lambda opened: opened.exception())
@@ -37,15 +44,19 @@ class _Held:
 class Hubs:
     """All hubs. Their opening, catching up and closing are tasks of `run`, not of whoever asked."""
 
-    def __init__(self, bus: Bus, tenant: str, now: Clock, version: str, log: Log) -> None:
+    def __init__(
+        self, bus: Bus, tenant: str, now: Clock, version: str, log: Log, *, linger_s: float = LINGER_S
+    ) -> None:
         self._make: Callable[[str], Hub] = lambda session_id: Hub(bus, tenant, session_id, now, version)
         self._log = log
+        self._linger_s = linger_s
         self._held: dict[str, _Held] = {}
+        self._lingering: dict[str, _Held] = {}  # those of `_held` without a holder, the one that left first first
         self._tasks: asyncio.TaskGroup | None = None
         self._slots = asyncio.Semaphore(_CATCH_UPS_AT_ONCE)
 
     def __len__(self) -> int:
-        return len(self._held)
+        return len(self._held) - len(self._lingering)
 
     async def run(self) -> None:
         """Look after the hubs for as long as the service lives."""
@@ -58,6 +69,7 @@ class Hubs:
                     for held in list(self._held.values()):
                         if held.is_open and held.hub.is_due(now):
                             self._catch_up(held)
+                    self._close_lingering(now)
         finally:
             self._tasks = None
 
@@ -74,7 +86,11 @@ class Hubs:
         Raises:
             DeskError: the session is not there, or somebody who is needed does not answer.
         """
-        held = self._held.get(session_id) or self._open(session_id)
+        held, lingering = self._held.get(session_id), self._lingering.pop(session_id, None)
+        if held is None or held.hub.gone:
+            if lingering is not None:
+                self._drop(session_id, lingering)
+            held = self._open(session_id)
         held.holders += 1
         try:
             # Another's leaving must not end the opening that all wait for.
@@ -83,7 +99,7 @@ class Hubs:
         finally:
             held.holders -= 1
             if not held.holders:
-                self._drop(session_id, held)
+                self._release(session_id, held)
 
     def _open(self, session_id: str) -> _Held:
         held = _Held(self._make(session_id))
@@ -92,6 +108,23 @@ class Hubs:
             raise _draining()
         self._held[session_id] = held
         return held
+
+    def _release(self, session_id: str, held: _Held) -> None:
+        """Let a hub linger that nobody holds any more; one that is of no use is dropped at once."""
+        if not held.is_open or held.hub.gone or self._held.get(session_id) is not held:
+            self._drop(session_id, held)
+            return
+        held.free_since = asyncio.get_running_loop().time()
+        self._lingering[session_id] = held
+        self._close_lingering(held.free_since)
+
+    def _close_lingering(self, now: float) -> None:
+        while self._lingering:
+            session_id, oldest = next(iter(self._lingering.items()))
+            if len(self._lingering) <= _MOST_LINGERING and now - oldest.free_since < self._linger_s:
+                return
+            del self._lingering[session_id]
+            self._drop(session_id, oldest)
 
     def _drop(self, session_id: str, held: _Held) -> None:
         if self._held.get(session_id) is held:

@@ -3,8 +3,9 @@
 from libs.contracts.channels import encode
 from libs.contracts.errors import DeskError
 from libs.contracts.frames import Acknowledged, Connected, Error, Frame, MessageAddedFrame
-from libs.contracts.session import MessagePosted, SessionStatus
+from libs.contracts.session import MessagePosted, SessionStatus, Ticket
 
+from ..domain.projection import escalation
 from ..ports import Clock, Outlet
 
 PROTOCOL = "deskbus.v1"
@@ -49,6 +50,17 @@ class Participant:
     def send_error(self, fault: DeskError) -> None:
         """Tell this client what went wrong."""
         self.send(Error(code=fault.code, message=fault.detail, retryable=fault.retryable))
+
+    def dismiss(self, fault: DeskError) -> None:
+        """Tell this client why the conversation is over for it, and close its connection."""
+        self.send_error(fault)
+        self._outlet.dismiss(fault.code)
+
+    def send_ticket(self, ticket: Ticket, cursor: str) -> None:
+        """Tell this client that a person is in charge already."""
+        frame = escalation(ticket)
+        frame.cursor = cursor
+        self.send(frame)
 
     def hear(self, frame: Frame, data: bytes) -> None:
         """Pass on a frame for all, already encoded; one that tells of the client's own message becomes its receipt."""

@@ -30,7 +30,7 @@ class Platform:
 
     def __init__(
         self, caller: Caller, own: OwnHealth, statistics: Statistics, *, tenant: str, now: Clock, name: str,
-        environment: str, version: str,
+        environment: str, version: str, docs: str | None = None, metrics: str | None = None,
     ) -> None:  # fmt: skip
         self._caller = caller
         self._own = own
@@ -40,6 +40,8 @@ class Platform:
         self._name = name
         self._environment = environment
         self._version = version
+        self._docs = docs
+        self._metrics = metrics
 
     def card(self, connected: int) -> Card:
         """Give the calling card; `connected` counts the sessions that are connected to this process."""
@@ -56,8 +58,8 @@ class Platform:
             version=self._version,
             environment=self._environment,
             status="operational",
-            docs="disabled",
-            metrics="disabled",
+            docs=self._docs or "disabled",
+            metrics=self._metrics or "disabled",
             health="/health",
             stats=stats,
         )

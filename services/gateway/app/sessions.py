@@ -1,10 +1,12 @@
-"""Sessions over HTTP: open, look at, list, move to another status."""
+"""Sessions over HTTP: open, look at, list, move to another status, delete."""
 
 from libs.contracts import ids
-from libs.contracts.bus_map import GET_SESSION, LIST_SESSIONS, OPEN_SESSION, SET_STATUS
+from libs.contracts.bus_map import CLEAN_UP, DELETE_SESSION, GET_SESSION, LIST_SESSIONS, OPEN_SESSION, SET_STATUS
 from libs.contracts.channels import Caller
 from libs.contracts.errors import NotFound
 from libs.contracts.session import (
+    CleanUp,
+    DeleteSession,
     GetSession,
     ListSessions,
     OpenSession,
@@ -14,7 +16,8 @@ from libs.contracts.session import (
 )
 
 from ..domain import limits
-from ..domain.requests import NewSession, NewStatus, SessionQuery
+from ..domain.replies import CleanedUp, Deleted
+from ..domain.requests import CleanUpOrder, NewSession, NewStatus, SessionQuery
 from ..ports import Mint
 
 
@@ -58,3 +61,22 @@ class Sessions:
             return await self._caller.call(SET_STATUS, SetStatus(new.status), tenant=self._tenant, key=session_id)
         except NotFound as fault:
             raise limits.advise(fault) from fault
+
+    async def delete(self, session_id: str) -> Deleted:
+        """Delete a session with all that belongs to it; who is connected to it is told."""
+        session_id = limits.check_session_id(session_id)
+        try:
+            gone = await self._caller.call(DELETE_SESSION, DeleteSession(), tenant=self._tenant, key=session_id)
+        except NotFound as fault:
+            raise limits.advise(fault) from fault
+        return Deleted(session_id=gone.session_id)
+
+    async def clean_up(self, order: CleanUpOrder) -> CleanedUp:
+        """Delete the sessions that are not active and have long been idle."""
+        cleaned = await self._caller.call(CLEAN_UP, CleanUp(order.days), tenant=self._tenant)
+        count = cleaned.sessions_deleted
+        return CleanedUp(
+            message=f"{count} sessions have been deleted" if count != 1 else "1 session has been deleted",
+            sessions_deleted=count,
+            cutoff_date=cleaned.cutoff,
+        )

@@ -3,18 +3,20 @@
 import msgspec
 
 from libs.contracts.errors import DeskError, Malformed
-from libs.contracts.frames import ClientMessage, ClientPing
+from libs.contracts.frames import ClientFeedback, ClientMessage, ClientPing
 
 from . import limits
 from .reading import field_error, sentence
-from .requests import Draft
+from .requests import Draft, NewFeedback, Opinion
+from .uploads import check_attachment_ids
 
-_LATER = {"cancel", "typing", "feedback"}
-_KNOWN = {"message", "ping"}
-_decoder = msgspec.json.Decoder(ClientMessage | ClientPing)
+_LATER = {"cancel", "typing"}
+_KNOWN = {"message", "feedback", "ping"}
+KnownFrame = ClientMessage | ClientFeedback | ClientPing
+_decoder = msgspec.json.Decoder(KnownFrame)
 
 
-def read_frame(data: bytes) -> ClientMessage | ClientPing:
+def read_frame(data: bytes) -> KnownFrame:
     """Read a frame.
 
     Raises:
@@ -34,10 +36,20 @@ def read_draft(frame: ClientMessage) -> Draft:
     Raises:
         Invalid: `invalid_message` or `invalid_attachment`.
     """
-    limits.check_no_attachments(frame.attachments or frame.attachment_ids, where="frame")
+    named = check_attachment_ids([*(frame.attachments or []), *(frame.attachment_ids or [])], where="frame")
     content = limits.check_content(frame.content, "content")
     own_id = limits.check_token(frame.client_message_id, "client_message_id", code="invalid_message", where="frame")
-    return Draft(content, own_id)
+    return Draft(content, own_id, named)
+
+
+def read_opinion(frame: ClientFeedback) -> Opinion:
+    """Give the rating that a frame asks to store.
+
+    Raises:
+        DeskError: `message_not_found`, or `invalid_request` for the comment.
+    """
+    feedback = NewFeedback(rating=frame.rating, comment=frame.comment).checked("frame")
+    return Opinion(limits.check_message_id(frame.message_id), feedback)
 
 
 def _explain(data: bytes, fault: msgspec.ValidationError) -> DeskError:
@@ -52,7 +64,7 @@ def _explain(data: bytes, fault: msgspec.ValidationError) -> DeskError:
     if kind in _LATER:
         return Malformed("unsupported_type", f"{kind} frames are not supported yet")
     if kind not in _KNOWN:
-        return Malformed("unknown_type", "This type of frame is not known; known are message and ping")
+        return Malformed("unknown_type", "This type of frame is not known; known are message, feedback and ping")
     error = field_error(fault, "frame")
     if error.loc[1:2] in (["attachments"], ["attachment_ids"]):
         return Malformed("invalid_attachment", f"{error.loc[1]} must be a list of the ids of uploads of this session")

@@ -10,6 +10,9 @@ from libs.contracts.errors import DeskError, FieldError, Invalid, Malformed, Not
 MESSAGE_CHARACTERS = 4000
 METADATA_BYTES = 16 * 1024
 TOKEN_CHARACTERS = 128
+QUERY_CHARACTERS = 500
+COMMENT_CHARACTERS = 2000
+FILTERS = 20
 BODY_BYTES = 1024 * 1024
 FRAME_BYTES = 64 * 1024
 JSON_DEPTH = 32
@@ -40,6 +43,16 @@ def check_session_id(text: str) -> str:
     return text
 
 
+def session_ended() -> Malformed:
+    """Give the error for a session that takes no more messages."""
+    return Malformed("session_ended", "This session has ended; create a new one to go on talking")
+
+
+def session_deleted() -> NotFound:
+    """Give the error for a session that was deleted while somebody was connected."""
+    return NotFound("session_deleted", "This session has been deleted; create a new one to go on talking")
+
+
 def session_not_found() -> NotFound:
     """Give the error for a session that is not there, or not for this client."""
     return NotFound("session_not_found", "There is no such session; create one with POST /api/sessions")
@@ -66,6 +79,52 @@ def check_content(text: str, field: str = "message") -> str:
     return content
 
 
+def check_query(text: str) -> str:
+    """Give what is searched for, without the white space around it.
+
+    Raises:
+        Invalid: it is blank, or too long.
+    """
+    query = text.strip()
+    if not 0 < len(query) <= QUERY_CHARACTERS:
+        raise invalid("query", f"must have 1 to {QUERY_CHARACTERS} characters")
+    return query
+
+
+def check_filters(filters: dict[str, Any]) -> dict[str, Any]:
+    """Give a search's filters.
+
+    Raises:
+        Invalid: there are too many.
+    """
+    if len(filters) > FILTERS:
+        raise invalid("filters", f"must be at most {FILTERS}")
+    return filters
+
+
+def check_comment(text: str | None, where: str = "body") -> str | None:
+    """Give the comment to a rating, None where it is blank.
+
+    Raises:
+        Invalid: it is too long, or holds a NUL.
+    """
+    comment = (text or "").strip()
+    if len(comment) > COMMENT_CHARACTERS or "\0" in comment:
+        raise invalid("comment", f"must have at most {COMMENT_CHARACTERS} characters, and no NUL", where=where)
+    return comment or None
+
+
+def check_message_id(text: str) -> str:
+    """Give the id of a stored message that a client named.
+
+    Raises:
+        NotFound: `message_not_found`; it is not of the form of our ids.
+    """
+    if not ids.is_id(ids.MESSAGE, text):
+        raise NotFound("message_not_found", "There is no such answer: take the id from the answer or the history")
+    return text
+
+
 def check_token(text: str | None, field: str, *, code: str = "invalid_request", where: str = "body") -> str | None:
     """Give a client's own id or key, None where there is none; it is text that we store, so it is bounded."""
     if text is None or not text.strip():
@@ -87,15 +146,3 @@ def check_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
     if _NUL.search(written):
         raise invalid("metadata", "must not hold NUL characters")
     return metadata
-
-
-def check_no_attachments(attachments: list[Any] | None, where: str = "body") -> None:
-    """Refuse attachments, which are not taken yet.
-
-    Raises:
-        Invalid: `invalid_attachment`.
-    """
-    if attachments:
-        raise invalid(
-            "attachments", "are not accepted yet: send the message without", code="invalid_attachment", where=where
-        )

@@ -22,6 +22,7 @@ from libs.contracts.frames import (
     Cancelled,
     Complete,
     Error,
+    Escalation,
     Frame,
     MessageAddedFrame,
     SessionUpdated,
@@ -31,9 +32,9 @@ from libs.contracts.frames import (
 )
 from libs.contracts.session import (
     EventRecord,
-    Message,
     MessageAdded,
     SessionStatusChanged,
+    Ticket,
     TurnCancelled,
     TurnCompleted,
     TurnFailed,
@@ -75,16 +76,22 @@ class Projection:
         sources: the running attempt's candidates, where they have been shown.
     """
 
-    __slots__ = ("_epoch", "_events", "_frames", "_settled", "position", "sources", "text")
+    __slots__ = ("_epoch", "_events", "_frames", "_settled", "_tag", "position", "sources", "text")
 
-    def __init__(self, position: Position | None = None) -> None:
+    def __init__(self, position: Position | None = None, tag: str = "") -> None:
         self.position = position or Position()
+        self._tag = tag
         self.text = ""
         self.sources: Sources | None = None
         self._epoch = 0
         self._events: dict[int, EventRecord] = {}
         self._frames: list[TurnFrame] = []
         self._settled: list[str] = []
+
+    @property
+    def cursor(self) -> str:
+        """The position as clients keep it."""
+        return self.position.cursor(self._tag)
 
     @property
     def behind(self) -> bool:
@@ -156,10 +163,9 @@ class Projection:
                 self.position = self.position.at(ev_seq)
                 return [self._start(happening.turn_id, happening.attempt)]
             case TurnCompleted():
-                return self._conclude(ev_seq, happening.turn_id, happening.attempt, happening.message)
+                return self._hand_over(happening) + self._conclude(ev_seq, happening)
             case TurnFailed():
-                apology = self._apologise(happening)
-                return apology + self._conclude(ev_seq, happening.turn_id, happening.attempt, happening.message)
+                return self._apologise(happening) + self._conclude(ev_seq, happening)
             case TurnCancelled():
                 self._settle(ev_seq, happening.turn_id)
                 return [self._mark(Cancelled(turn_id=happening.turn_id, reason=happening.reason))]
@@ -178,8 +184,9 @@ class Projection:
             case _:
                 return []
 
-    def _conclude(self, ev_seq: int, turn_id: str, attempt: int, message: Message) -> list[Frame]:
+    def _conclude(self, ev_seq: int, turn: TurnCompleted | TurnFailed) -> list[Frame]:
         """Show what is missing of the stored answer, or all of it where something else was shown; then complete."""
+        turn_id, attempt, message = turn.turn_id, turn.attempt, turn.message
         frames: list[Frame] = []
         if not self.position.leads_to(turn_id, attempt, message.content):
             frames.append(self._start(turn_id, attempt))
@@ -191,15 +198,27 @@ class Projection:
             message=message,
             confidence=message.confidence,
             processing_time=message.processing_time,
+            requires_escalation=isinstance(turn, TurnCompleted) and turn.ticket is not None,
         )
         return [*frames, self._mark(complete)]
 
-    def _apologise(self, failed: TurnFailed) -> list[Frame]:
-        if self.position.error_told:
+    def _hand_over(self, completed: TurnCompleted) -> list[Frame]:
+        if completed.ticket is None:
             return []
-        self.position = msgspec.structs.replace(self.position, error_told=True)
+        frame = escalation(completed.ticket)
+        frame.turn_id, frame.attempt = completed.turn_id, completed.attempt
+        return self._announce(frame)
+
+    def _apologise(self, failed: TurnFailed) -> list[Frame]:
         error = Error(code=failed.code, message=failed.message.content, retryable=True, turn_id=failed.turn_id)
-        return [self._mark(error)]
+        return self._announce(error)
+
+    def _announce(self, frame: Frame) -> list[Frame]:
+        """Say how a turn ends before its text is completed; a client that resumes in between is not told again."""
+        if self.position.announced:
+            return []
+        self.position = msgspec.structs.replace(self.position, announced=True)
+        return [self._mark(frame)]
 
     def _settle(self, ev_seq: int, turn_id: str) -> None:
         self.position = Position(ev_seq)
@@ -252,8 +271,16 @@ class Projection:
         return [self._mark(Text(content=piece, offset=offset, turn_id=turn_id, attempt=attempt))]
 
     def _mark(self, frame: Frame) -> Frame:
-        frame.cursor = self.position.cursor()
+        frame.cursor = self.cursor
         return frame
+
+
+def escalation(ticket: Ticket) -> Escalation:
+    """Give the frame that tells of a hand-over."""
+    return Escalation(
+        required=True, reason=ticket.reasons, ticket_id=ticket.ticket_id, priority=ticket.priority,
+        category=ticket.category,
+    )  # fmt: skip
 
 
 def _offset(told: TurnFrame) -> int:

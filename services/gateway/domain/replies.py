@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from libs.contracts.health import CheckResult
 from libs.contracts.knowledge import Source
-from libs.contracts.session import Message, MessagePosted
+from libs.contracts.session import Message, MessagePosted, Rating, Ticket
 
 _SHOWN_SOURCES = 3
 WITH_A_PERSON = "Your message has been passed on: a member of our team will answer you here."
@@ -49,6 +49,29 @@ class HistoryPage(Struct, frozen=True, kw_only=True):
     session_id: str
 
 
+class Deleted(Struct, frozen=True, kw_only=True):
+    """The session is deleted, with all that belongs to it."""
+
+    session_id: str
+    message: str = "The session has been deleted with everything that belongs to it"
+
+
+class CleanedUp(Struct, frozen=True, kw_only=True):
+    """How many sessions were deleted: those that were not active and had been idle since before the cutoff."""
+
+    message: str
+    sessions_deleted: int
+    cutoff_date: datetime
+
+
+class Rated(Struct, frozen=True, kw_only=True):
+    """The rating of an answer as it is stored."""
+
+    message_id: str
+    rating: Rating
+    comment: str | None
+
+
 class Readiness(Struct, frozen=True, kw_only=True):
     """How the whole system is."""
 
@@ -77,7 +100,7 @@ def answered(session_id: str, answer: Message) -> ChatResponse:
         message_id=answer.id,
         seq=answer.seq,
         sources=answer.sources[:_SHOWN_SOURCES],
-        requires_escalation=False,
+        requires_escalation="ticket_id" in answer.metadata,
         confidence=answer.confidence or 0.0,
         session_id=session_id,
         turn_id=answer.turn_id,
@@ -87,8 +110,8 @@ def answered(session_id: str, answer: Message) -> ChatResponse:
     )
 
 
-def handed_over(session_id: str, posted: MessagePosted, now: datetime) -> ChatResponse:
-    """Say that a person will answer."""
+def handed_over(session_id: str, posted: MessagePosted, ticket: Ticket | None, now: datetime) -> ChatResponse:
+    """Say that a person will answer, and under which ticket, where that is known."""
     return ChatResponse(
         message=WITH_A_PERSON,
         message_id=posted.message_id,
@@ -100,11 +123,21 @@ def handed_over(session_id: str, posted: MessagePosted, now: datetime) -> ChatRe
         turn_id=None,
         timestamp=now,
         processing_time=None,
-        metadata={"message_count": posted.seq, "tools_used": []},
+        metadata={**ticket_facts(ticket), "message_count": posted.seq, "tools_used": []},
     )
 
 
-def accepted(session_id: str, posted: MessagePosted) -> Accepted:
+def ticket_facts(ticket: Ticket | None) -> dict[str, Any]:
+    """Give what an answer's metadata says about a hand-over, in the words in which stored answers say it."""
+    if ticket is None:
+        return {}
+    return {
+        "ticket_id": ticket.ticket_id, "reasons": ticket.reasons, "category": ticket.category,
+        "priority": ticket.priority,
+    }  # fmt: skip
+
+
+def accepted(session_id: str, posted: MessagePosted, api: str = "/api") -> Accepted:
     """Say that the message is stored, and where its answer will be."""
     return Accepted(
         session_id=session_id,
@@ -112,7 +145,7 @@ def accepted(session_id: str, posted: MessagePosted) -> Accepted:
         client_message_id=posted.client_message_id,
         seq=posted.seq,
         links={
-            "messages": f"/api/chat/sessions/{session_id}/messages?after_seq={posted.seq}",
+            "messages": f"{api}/chat/sessions/{session_id}/messages?after_seq={posted.seq}",
             "websocket": f"/ws?session_id={session_id}",
         },
     )

@@ -4,9 +4,11 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from libs.contracts.session import SessionStatus
+from libs.contracts.knowledge import Search
+from libs.contracts.session import Feedback, Rating, SessionStatus
 
 from . import limits
+from .uploads import check_attachment_ids
 
 Offset = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 
@@ -31,6 +33,12 @@ class SessionQuery(Struct, frozen=True, kw_only=True):
     status: SessionStatus | None = None
     limit: Annotated[int, Meta(ge=1, le=100)] = 20
     offset: Offset = 0
+
+
+class CleanUpOrder(Struct, frozen=True, kw_only=True):
+    """The query or body of `POST /api/sessions/cleanup`."""
+
+    days: Annotated[int, Meta(ge=1, le=3650)] = 30
 
 
 class NewStatus(Struct, frozen=True):
@@ -62,14 +70,58 @@ class NewMessage(Struct, frozen=True, kw_only=True):
         Raises:
             Invalid: a bound is broken.
         """
-        limits.check_no_attachments(self.attachments or self.attachment_ids)
-        return Draft(
-            limits.check_content(self.message), limits.check_token(self.client_message_id, "client_message_id")
+        named = check_attachment_ids([*(self.attachments or []), *(self.attachment_ids or [])])
+        content = limits.check_content(self.message)
+        return Draft(content, limits.check_token(self.client_message_id, "client_message_id"), named)
+
+
+class NewSearch(Struct, frozen=True, kw_only=True):
+    """The body of `POST /api/chat/search`; a passage is found where its metadata has every one of `filters`."""
+
+    query: str
+    limit: Annotated[int, Meta(ge=1, le=20)] = 5
+    min_score: Annotated[float, Meta(ge=0, le=1)] | None = None
+    filters: dict[str, Any] | None = None
+
+    def checked(self) -> Search:
+        """Give the search within its bounds.
+
+        Raises:
+            Invalid: the query is blank or too long, or there are too many filters.
+        """
+        return Search(
+            query=limits.check_query(self.query),
+            limit=self.limit,
+            min_score=self.min_score,
+            filters=limits.check_filters(self.filters or {}),
         )
 
 
+class NewFeedback(Struct, frozen=True, kw_only=True):
+    """The body of `POST /api/chat/messages/{message_id}/feedback`."""
+
+    rating: Rating
+    comment: str | None = None
+
+    def checked(self, where: str = "body") -> Feedback:
+        """Give the rating with its comment, None where that is blank.
+
+        Raises:
+            Invalid: the comment is too long, or holds a NUL.
+        """
+        return Feedback(rating=self.rating, comment=limits.check_comment(self.comment, where))
+
+
+class Opinion(Struct, frozen=True):
+    """A rating of one answer that has been checked."""
+
+    message_id: str
+    feedback: Feedback
+
+
 class Draft(Struct, frozen=True):
-    """A customer's message that has been checked, and the client's own id for it where it has one."""
+    """A customer's message that has been checked, the client's own id for it where it has one, and its uploads' ids."""
 
     content: str
     client_message_id: str | None = None
+    attachment_ids: list[str] = []

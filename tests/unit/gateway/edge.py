@@ -11,14 +11,26 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from libs.contracts.health import CheckResult, HealthReport
 from libs.runtime.ids import mint
-from services.gateway.adapters.http import Http
+from libs.runtime.rate_limits import RateLimiter
+from services.gateway.adapters.docs import Docs
+from services.gateway.adapters.http import BODY_S, Http
 from services.gateway.adapters.middlewares import Edge
+from services.gateway.adapters.pacing import Pacing
+from services.gateway.adapters.pages import Pages
 from services.gateway.adapters.server import Binding, application
+from services.gateway.adapters.uploads import Files
 from services.gateway.adapters.websocket import Sockets
 from services.gateway.app.chat import Chat
+from services.gateway.app.hubs import Hubs
+from services.gateway.app.knowledge import Knowledge
+from services.gateway.app.pace import Pace
 from services.gateway.app.platform import Platform, Statistics
 from services.gateway.app.sessions import Sessions
-from services.gateway.routes import ROUTES
+from services.gateway.app.uploads import Uploads
+from services.gateway.domain.rates import networks
+from services.gateway.domain.uploads import UploadLimits
+from services.gateway.routes import served
+from tests.unit.attachments.blobs import Blobs
 
 from .fakes import NOW, TENANT, Desk, clock, running_hubs
 
@@ -34,6 +46,7 @@ class Gateway:
         self.sockets: Sockets
         self.chat: Chat
         self.edge: Edge
+        self.hubs: Hubs
 
     async def report(self) -> HealthReport:
         return HealthReport("gateway", "gateway_1", "0", not self.draining, self.own)
@@ -86,11 +99,17 @@ async def gateway(**options: Any) -> AsyncIterator[Gateway]:
     log = structlog.get_logger()
     origins = options.pop("cors_origins", [])
     admin_token = options.pop("admin_token", None)
-    async with running_hubs(running.desk) as hubs:
+    limiter = RateLimiter(None)
+    pace = Pace(limiter, options.pop("request_rate", None), kind="http", detail="Too fast")
+    message_pace = Pace(limiter, options.pop("message_rate", None), kind="messages", detail="Too fast")
+    routes = served(api=options.pop("api", "/api"), debug=options.pop("debug", True))
+    async with running_hubs(running.desk, options.pop("linger_s", 0.0)) as hubs:
+        running.hubs = hubs
         running.chat = Chat(
             running.desk,
             hubs,
             statistics,
+            message_pace,
             tenant=TENANT,
             mint=mint,
             now=clock,
@@ -104,10 +123,31 @@ async def gateway(**options: Any) -> AsyncIterator[Gateway]:
             running.chat, hubs, mint=mint, now=clock, log=log, origins=origins, most=options.pop("most", 100),
             most_per_session=options.pop("most_per_session", 3),
         )  # fmt: skip
-        running.edge = Edge(mint=mint, log=log, statistics=statistics, cors_origins=origins)
-        http = Http(Sessions(running.desk, TENANT, mint), running.chat, platform, hubs)
-        binding = Binding(http, running.sockets, admin_token=admin_token, draining=lambda: running.draining)
-        server = TestServer(application(ROUTES, binding, running.edge))
+        unlimited = frozenset(route.path for route in routes if route.unlimited)
+        pacing = Pacing(pace, unlimited=unlimited, trusted=networks(options.pop("trusted_proxies", [])))
+        running.edge = Edge(pacing, mint=mint, log=log, statistics=statistics, cors_origins=origins)
+        files = Files(Uploads(running.desk, Blobs(), log, tenant=TENANT, mint=mint, limits=UploadLimits()))
+        http = Http(
+            Sessions(running.desk, TENANT, mint),
+            running.chat,
+            Knowledge(running.desk, TENANT),
+            platform,
+            hubs,
+            files=files,
+        )
+        binding = Binding(
+            http,
+            running.sockets,
+            files,
+            Docs(routes, "0"),
+            Pages(),
+            admin_token=admin_token,
+            draining=lambda: running.draining,
+        )
+        app = application(routes, binding, running.edge)
+        app[BODY_S] = options.pop("body_s", 5.0)
+        server = TestServer(app)
+        assert not options, options
         # More sockets than a client's pool has by default, and an end to waiting that a test can live with.
         async with TestClient(server, connector=TCPConnector(limit=0), timeout=ClientTimeout(10)) as client:
             running.client = client

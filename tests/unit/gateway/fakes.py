@@ -15,9 +15,12 @@ from libs.contracts.channels import Subject, encode, parse_subject
 from libs.contracts.errors import DeskError, Malformed, NotFound, Unavailable
 from libs.contracts.frames import Status, Text
 from libs.contracts.health import HealthReport
+from libs.contracts.knowledge import Search, SearchResult, Source
 from libs.contracts.session import EventRecord, Message, OpenTurn
 from libs.runtime.ids import mint
+from libs.runtime.rate_limits import RateLimiter
 from services.gateway.app.hubs import Hubs
+from services.gateway.app.pace import Pace
 
 NOW = datetime(2026, 5, 4, 12, 30, tzinfo=UTC)
 TENANT = "default"
@@ -55,13 +58,14 @@ class Room:
         self.metadata = metadata or {}
         self.followers: list[Callable[[Subject, bytes], None]] = []
         self.muted = False
+        self.ticket: told.Ticket | None = None
         self.asked_after: list[int | None] = []
         self.happen(bus_map.SESSION_OPENED, told.SessionOpened(self.shown()))
 
     def shown(self) -> told.Session:
         return told.Session(
             session_id=self.session_id, thread_id="thread_1", status=self.status, created_at=NOW, updated_at=NOW,
-            last_activity=NOW, metadata=self.metadata,
+            last_activity=NOW, metadata=self.metadata, escalation=self.ticket,
         )  # fmt: skip
 
     def happen(self, event: Any, payload: Any) -> EventRecord:
@@ -95,7 +99,8 @@ class Room:
         if turn_id:
             self.turn, self.answers = OpenTurn(turn_id=turn_id, attempt=0), [row.seq]
         self.happen(bus_map.MESSAGE_ADDED, told.MessageAdded(row))
-        return told.MessagePosted(row.id, row.seq, request.client_message_id, self.status)
+        ticket_id = self.ticket.ticket_id if self.ticket else None
+        return told.MessagePosted(row.id, row.seq, request.client_message_id, self.status, ticket_id=ticket_id)
 
     def ask(self, content: str = "Hello?", own_id: str | None = None) -> told.MessagePosted:
         return self.post(
@@ -128,20 +133,50 @@ class Room:
         self.tell(Text(content=piece, offset=len(self.said)))
         self.said += piece
 
-    def complete(self, content: str | None = None, **fields: Any) -> Message:
+    def complete(self, content: str | None = None, *, hands_over: bool = False, **fields: Any) -> Message:
         assert self.turn is not None
         turn, self.turn = self.turn, None
+        metadata: dict[str, Any] = {"model": "scripted"}
+        if hands_over:
+            metadata |= msgspec.to_builtins(self.open_ticket()) | {"ticket_id": "tick_1"}
         answer = message(
             len(self.messages) + 1, "assistant", self.said if content is None else content, turn_id=turn.turn_id,
-            id=mint("msg"), confidence=0.9, metadata={"model": "scripted"}, **fields,
+            id=mint("msg"), confidence=0.9, metadata=metadata, **fields,
         )  # fmt: skip
         self.messages.append(answer)
         self.happen(bus_map.MESSAGE_ADDED, told.MessageAdded(answer))
         self.happen(
             bus_map.TURN_COMPLETED,
-            told.TurnCompleted(turn_id=turn.turn_id, attempt=turn.attempt, answers_seq=self.answers, message=answer),
-        )
+            told.TurnCompleted(
+                turn_id=turn.turn_id, attempt=turn.attempt, answers_seq=self.answers, message=answer,
+                ticket=self.ticket,
+            ),
+        )  # fmt: skip
+        if hands_over:
+            self._change_status("escalated")
         return answer
+
+    def open_ticket(self) -> told.Ticket:
+        self.ticket = told.Ticket(
+            ticket_id="tick_1", session_id=self.session_id, reasons=["asked_for_person"], category="general",
+            priority="high", created_at=NOW,
+        )  # fmt: skip
+        self.happen(bus_map.SESSION_ESCALATED, told.SessionEscalated(self.ticket))
+        return self.ticket
+
+    def _change_status(self, status: told.SessionStatus) -> None:
+        previous, self.status, self.epoch = self.status, status, self.epoch + 1
+        self.happen(bus_map.SESSION_STATUS_CHANGED, told.SessionStatusChanged(status, previous, self.epoch))
+
+    def delete(self) -> told.SessionGone:
+        self.happen(bus_map.SESSION_DELETED, told.SessionDeleted(self.session_id))
+        del self.desk.rooms[self.session_id]
+        return told.SessionGone(self.session_id)
+
+    def rate(self, asked: told.GiveFeedback) -> Message:
+        place = next(place for place, row in enumerate(self.messages) if row.id == asked.message_id)
+        self.messages[place] = msgspec.structs.replace(self.messages[place], feedback=asked.feedback)
+        return self.messages[place]
 
     def answer(self, content: str = "Thirty days.\n\nYes.") -> Message:
         self.start()
@@ -177,8 +212,11 @@ class Room:
 
     def set_status(self, status: told.SessionStatus) -> told.Session:
         if status != self.status:
-            previous, self.status, self.epoch = self.status, status, self.epoch + 1
-            self.happen(bus_map.SESSION_STATUS_CHANGED, told.SessionStatusChanged(status, previous, self.epoch))
+            if status == "escalated":
+                self.open_ticket()
+            else:
+                self.ticket = None
+            self._change_status(status)
             if self.turn:
                 turn, self.turn = self.turn, None
                 self.happen(
@@ -222,6 +260,9 @@ class Desk:
         self.snapshots: list[str] = []
         self.away: set[str] = set()
         self.unready: set[str] = set()
+        self.cleaned: list[int] = []
+        self.searched: list[Search] = []
+        self.found: list[Source] = []
 
     def room(self) -> Room:
         room = Room(self, mint("sess"))
@@ -261,6 +302,14 @@ class Desk:
                 return told.SessionPage(rows[request.offset : request.offset + request.limit], len(rows))
             case "snapshot":
                 return self._snapshot(request.turn_id)
+            case "clean_up":
+                self.cleaned.append(request.days)
+                return told.CleanedUp(3, NOW)
+            case "search":
+                self.searched.append(request)
+                return SearchResult(sources=self.found, method="dense", model="model")
+            case "give_feedback":
+                return self._rated(request)
         room = self.rooms.get(key)
         if room is None:
             raise NotFound("session_not_found", "no such session")
@@ -270,6 +319,8 @@ class Desk:
         match name:
             case "get_session":
                 return room.shown()
+            case "delete_session":
+                return room.delete()
             case "set_status":
                 return room.set_status(request.status)
             case "history":
@@ -290,6 +341,12 @@ class Desk:
             self.opened[request.idempotency_key] = room
         return room.shown()
 
+    def _rated(self, asked: told.GiveFeedback) -> Message:
+        for room in self.rooms.values():
+            if any(row.id == asked.message_id and row.role == "assistant" for row in room.messages):
+                return room.rate(asked)
+        raise NotFound("message_not_found", "There is no such answer")
+
     def _snapshot(self, turn_id: str) -> Snapshot:
         self.snapshots.append(turn_id)
         for room in self.rooms.values():
@@ -298,13 +355,24 @@ class Desk:
         return Snapshot(turn_id=turn_id)
 
 
+def free() -> Pace:
+    """A pace that lets everything pass."""
+    return Pace(RateLimiter(None), None, kind="messages", detail="Too fast")
+
+
 class Screen:
-    """A client's outlet: what it would show."""
+    """A client's outlet: what it would show, and why it was closed."""
 
     def __init__(self) -> None:
         self.frames: list[dict[str, Any]] = []
+        self.dismissed: str | None = None
+
+    def dismiss(self, code: str) -> None:
+        self.dismissed = self.dismissed or code
 
     def offer(self, data: bytes) -> None:
+        if self.dismissed:
+            return
         self.frames.append(msgspec.json.decode(data))
 
     async def flush(self) -> None:
@@ -341,9 +409,9 @@ class Silence:
 
 
 @asynccontextmanager
-async def running_hubs(desk: Desk) -> AsyncIterator[Hubs]:
+async def running_hubs(desk: Desk, linger_s: float = 0.0) -> AsyncIterator[Hubs]:
     log = Silence()
-    hubs = Hubs(desk, TENANT, clock, "0", log)  # pyright: ignore[reportArgumentType]
+    hubs = Hubs(desk, TENANT, clock, "0", log, linger_s=linger_s)  # pyright: ignore[reportArgumentType]
     task = asyncio.create_task(hubs.run())
     await asyncio.sleep(0)
     try:

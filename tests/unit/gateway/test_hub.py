@@ -12,9 +12,9 @@ from services.gateway.app.chat import Chat
 from services.gateway.app.conversation import WAITING_MESSAGES, Conversation
 from services.gateway.app.participant import Participant
 from services.gateway.app.platform import Statistics
-from services.gateway.domain.position import Position
+from services.gateway.domain.position import Position, session_tag
 
-from .fakes import NOW, TENANT, Desk, Screen, clock, running_hubs
+from .fakes import NOW, TENANT, Desk, Screen, clock, free, running_hubs
 
 
 @asynccontextmanager
@@ -34,7 +34,7 @@ async def client(hubs, room, cursor=None):
 @asynccontextmanager
 async def talking(desk, hubs, room):
     """A client that can send."""
-    chat = Chat(desk, hubs, Statistics(NOW), tenant=TENANT, mint=mint, now=clock, send_timeout=1)
+    chat = Chat(desk, hubs, Statistics(NOW), free(), tenant=TENANT, mint=mint, now=clock, send_timeout=1)
     async with asyncio.TaskGroup() as tasks, client(hubs, room) as screen:
         screen.conversation = Conversation(chat, screen.hub, screen.participant, tasks.create_task)
         yield screen
@@ -231,7 +231,8 @@ async def test_a_cursor_that_leads_nowhere_is_told_and_ignored():
     desk = Desk()
     room = desk.room()
     async with running_hubs(desk) as hubs:
-        for cursor in ("rubbish", Position(99).cursor()):
+        tag = session_tag(room.session_id)
+        for cursor in ("rubbish", Position(99).cursor(tag), Position(1).cursor(session_tag(mint("sess")))):
             async with client(hubs, room, cursor) as screen:
                 assert screen.types == ["connected", "error"]
                 assert screen.frames[0]["resumed"] is False
@@ -245,7 +246,7 @@ async def test_a_hub_that_is_behind_catches_up_with_the_clients_cursor():
         room.muted = True
         room.ask()
         room.answer()
-        async with client(hubs, room, Position(len(room.log)).cursor()) as second:
+        async with client(hubs, room, Position(len(room.log)).cursor(session_tag(room.session_id))) as second:
             assert second.types == ["connected"]
             assert second.frames[0]["resumed"] is True
             assert first.types[-1] == "complete"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.contracts.errors import Malformed
-from services.gateway.domain.position import Position, read_cursor
+from services.gateway.domain.position import Position, read_cursor, session_tag
 
 POSITIONS = st.builds(
     Position,
@@ -16,13 +16,18 @@ POSITIONS = st.builds(
     attempt=st.integers(0, 99),
     offset=st.integers(0, 10**6),
     digest=st.integers(0, 2**32 - 1),
-    error_told=st.booleans(),
+    announced=st.booleans(),
 )
 
 
 @given(POSITIONS)
-def test_a_cursor_is_a_position(position):
+def test_a_cursor_is_a_position_in_its_session(position):
     assert read_cursor(position.cursor()) == position
+    mine, other = session_tag("sess_1"), session_tag("sess_2")
+    assert read_cursor(position.cursor(mine), mine) == position
+    for tag in ("", other):
+        with pytest.raises(Malformed):
+            read_cursor(position.cursor(mine), tag)
 
 
 @given(st.text(max_size=300))
@@ -34,7 +39,8 @@ def test_what_is_not_ours_is_refused_and_nothing_else_happens(cursor):
 
 
 @pytest.mark.parametrize(
-    "inner", ["", "1", "1:2:3", "-1::0:0:0", "01::0:0:0", "1::0:0:0:9", "1:a b:0:0:0", "x::0:0:0", "²::0:0:0"]
+    "inner",
+    ["", "1", "1:2:3", "-1::0:0:0:", "01::0:0:0:", "1::0:0:0:9:", "1:a b:0:0:0:", "x::0:0:0:", "²::0:0:0:", "1::0:0:0"],
 )
 def test_text_that_is_nearly_a_cursor_is_refused(inner):
     with pytest.raises(Malformed):

@@ -8,7 +8,7 @@ from libs.contracts.knowledge import Source
 from services.gateway.domain.position import Position, read_cursor
 from services.gateway.domain.projection import HELD_EVENTS, HELD_FRAMES, Projection
 
-from .fakes import message, record, text
+from .fakes import NOW, message, record, text
 
 T = "turn_1"
 
@@ -18,9 +18,9 @@ def started(ev_seq, turn=T, attempt=1, epoch=0):
     return record(ev_seq, bus_map.TURN_STARTED, payload)
 
 
-def completed(ev_seq, content, turn=T, attempt=1):
+def completed(ev_seq, content, turn=T, attempt=1, ticket=None):
     row = message(2, "assistant", content, turn_id=turn, confidence=0.8, processing_time=1.5)
-    payload = told.TurnCompleted(turn_id=turn, attempt=attempt, answers_seq=[1], message=row)
+    payload = told.TurnCompleted(turn_id=turn, attempt=attempt, answers_seq=[1], message=row, ticket=ticket)
     return record(ev_seq, bus_map.TURN_COMPLETED, payload)
 
 
@@ -93,6 +93,29 @@ def test_a_failed_turn_says_so_and_shows_the_apology():
     error = frames[0]
     assert isinstance(error, Error)
     assert (error.code, error.message, error.retryable, error.turn_id) == ("model_failed", "Sorry", True, T)
+
+
+TICKET = told.Ticket(
+    ticket_id="tick_1", session_id="sess_1", reasons=["legal"], category="legal", priority="urgent", created_at=NOW
+)
+
+
+def test_an_answer_that_hands_over_says_so_before_it_is_complete():
+    frames = running("Some").apply_event(completed(2, "Somebody will help.", ticket=TICKET))
+    assert shown(frames) == ["Escalation", "body will help.", "Complete"]
+    escalation, complete = frames[0], frames[-1]
+    assert (escalation.required, escalation.reason, escalation.priority) == (True, ["legal"], "urgent")
+    assert (escalation.ticket_id, escalation.category, escalation.turn_id) == ("tick_1", "legal", T)
+    assert complete.requires_escalation
+
+
+def test_every_frame_of_an_answer_that_hands_over_can_be_resumed_after():
+    view = running("I thi", attempt=1)
+    whole = view.apply_event(completed(2, "Somebody will help.", ticket=TICKET))
+    assert shown(whole) == ["Escalation", "Start", "Somebody will help.", "Complete"]
+    for place, frame in enumerate(whole):
+        again = Projection(read_cursor(str(frame.cursor)))
+        assert shown(again.apply_event(completed(2, "Somebody will help.", ticket=TICKET))) == shown(whole[place + 1 :])
 
 
 def test_a_later_attempt_voids_the_text_and_late_frames_of_the_one_before():

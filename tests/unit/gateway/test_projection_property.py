@@ -6,12 +6,15 @@ from hypothesis import strategies as st
 from libs.contracts import bus_map
 from libs.contracts import session as told
 from libs.contracts.agent import Snapshot
-from libs.contracts.frames import Cancelled, Complete, Error, MessageAddedFrame, Start, Text
+from libs.contracts.frames import Cancelled, Complete, Error, Escalation, MessageAddedFrame, Start, Text
 from services.gateway.domain.position import read_cursor
 from services.gateway.domain.projection import Projection
 
-from .fakes import message, record, text
+from .fakes import NOW, message, record, text
 
+TICKET = told.Ticket(
+    ticket_id="tick_1", session_id="sess_1", reasons=["legal"], category="legal", priority="urgent", created_at=NOW
+)
 PIECES = st.lists(st.text(alphabet="aé\n👋", min_size=1, max_size=4), max_size=5)
 
 
@@ -37,8 +40,10 @@ def conversations(draw):
             for piece in draw(PIECES):
                 live.append(text(turn, attempt, len(said), piece))
                 said += piece
-        end = draw(st.sampled_from(["completed", "rewritten", "failed", "cancelled"]))
-        content = {"completed": said + "!", "rewritten": "b" + said, "failed": "Sorry"}.get(end, "")
+        end = draw(st.sampled_from(["completed", "rewritten", "handed over", "failed", "cancelled"]))
+        content = {"completed": said + "!", "rewritten": "b" + said, "handed over": said + ".", "failed": "Sorry"}.get(
+            end, ""
+        )
         answer = message(seq + 1, "assistant", content, id=f"m{seq + 1}", turn_id=turn)
         common = {"turn_id": turn, "attempt": attempts, "answers_seq": [seq]}
         if end == "failed":
@@ -47,7 +52,8 @@ def conversations(draw):
             happen(bus_map.TURN_CANCELLED, told.TurnCancelled(**common, reason="r"))
         else:
             happen(bus_map.MESSAGE_ADDED, told.MessageAdded(answer))
-            happen(bus_map.TURN_COMPLETED, told.TurnCompleted(**common, message=answer))
+            ticket = TICKET if end == "handed over" else None
+            happen(bus_map.TURN_COMPLETED, told.TurnCompleted(**common, message=answer, ticket=ticket))
     return log, live
 
 
@@ -130,7 +136,7 @@ def check(frames, log, said):
             told_once.append(("complete", frame.turn_id))
         elif isinstance(frame, MessageAddedFrame):
             told_once.append(("message", frame.message.id))
-        elif isinstance(frame, Error | Cancelled):
+        elif isinstance(frame, Error | Cancelled | Escalation):
             told_once.append((type(frame).__name__.lower(), frame.turn_id))
     assert told_once == expected(log)
 
@@ -143,7 +149,8 @@ def expected(log):
             case told.MessageAdded(message=row) if row.role == "user":
                 wanted.append(("message", row.id))
             case told.TurnCompleted():
-                wanted.append(("complete", payload.turn_id))
+                handed_over = [("escalation", payload.turn_id)] if payload.ticket else []
+                wanted += [*handed_over, ("complete", payload.turn_id)]
             case told.TurnFailed():
                 wanted += [("error", payload.turn_id), ("complete", payload.turn_id)]
             case told.TurnCancelled():

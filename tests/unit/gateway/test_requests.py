@@ -102,7 +102,7 @@ def test_queries_are_numbers_as_text_within_bounds():
         (b'{"type":"dance"}', "unknown_type"),
         (b'{"type":"typing"}', "unsupported_type"),
         (b'{"type":"cancel"}', "unsupported_type"),
-        (b'{"type":"feedback"}', "unsupported_type"),
+        (b'{"type":"feedback"}', "invalid_frame"),
         (b'{"type":"message"}', "invalid_frame"),
         (b'{"type":"message","content":4}', "invalid_frame"),
         (b'{"type":"message","content":"a","attachments":[{}]}', "invalid_attachment"),

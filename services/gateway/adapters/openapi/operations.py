@@ -1,0 +1,194 @@
+"""The operations of the route table, told to clients."""
+
+from typing import Any
+
+from libs.contracts.attachments import Attachment
+from libs.contracts.knowledge import Source
+from libs.contracts.session import Session
+
+from ...domain import limits
+from ...domain.replies import Accepted, Card, ChatResponse, CleanedUp, Deleted, HistoryPage, Rated, Readiness
+from ...domain.requests import (
+    CleanUpOrder,
+    HistoryQuery,
+    NewFeedback,
+    NewMessage,
+    NewSearch,
+    NewSession,
+    NewStatus,
+    SessionQuery,
+)
+from ...domain.uploads import UploadReply
+from .operation import Answer, Operation
+
+_TALK = {
+    "send_message": {"id": "$response.body#/session_id"},
+    "history": {"id": "$response.body#/session_id"},
+    "get_session": {"id": "$response.body#/session_id"},
+}
+
+
+def _header(name: str, description: str, **schema: Any) -> dict[str, Any]:
+    return {"name": name, "in": "header", "description": description, "schema": {"type": "string", **schema}}
+
+
+def _query(name: str, description: str, *, required: bool = False, **schema: Any) -> dict[str, Any]:
+    return {
+        "name": name, "in": "query", "required": required, "description": description,
+        "schema": {"type": "string", **schema},
+    }  # fmt: skip
+
+
+_FILE = {"type": "string", "contentMediaType": "application/octet-stream"}
+_IDS = {"type": "array", "items": {"type": "string"}, "description": "Ids of uploads of this session"}
+_FIELDS = {
+    "message": {"type": "string", "minLength": 1, "description": f"1 to {limits.MESSAGE_CHARACTERS} characters"},
+    "client_message_id": {"type": "string", "maxLength": limits.TOKEN_CHARACTERS},
+    "attachment_ids": _IDS,
+}
+_FORM = {"type": "object", "required": ["message"], "properties": _FIELDS}
+_MULTIPART = {
+    "type": "object", "required": ["message"],
+    "properties": {**_FIELDS, "attachments": {"type": "array", "maxItems": 5, "items": _FILE}},
+}  # fmt: skip
+_UPLOAD = {
+    "type": "object", "required": ["file", "session_id"], "properties": {"file": _FILE, "session_id": {"type": "string"}},
+}  # fmt: skip
+_OF_SESSION = _query("session_id", "The session that the upload belongs to", required=True)
+
+SESSIONS = {
+    "open_session": Operation(
+        tag="Sessions", summary="Open a session",
+        description="The body may be empty. The same `Idempotency-Key` gives the same session.",
+        body=NewSession, parameters=(_header("Idempotency-Key", "Any text of the client's", maxLength=128),),
+        answers={200: Answer(description="The session", kind=Session, links=_TALK)},
+    ),
+    "list_sessions": Operation(
+        tag="Sessions", summary="List sessions, newest first", query=SessionQuery,
+        answers={200: Answer(description="A page", kind=list[Session], headers=("X-Total-Count", "Link"))},
+    ),
+    "get_session": Operation(
+        tag="Sessions", summary="Look at a session", answers={200: Answer(description="The session", kind=Session)}
+    ),
+    "set_status": Operation(
+        tag="Sessions", summary="Move a session to another status", body=NewStatus,
+        description="The status stands in the query or in the body. The one that it already has changes nothing.",
+        parameters=(_query("status", "The new status", enum=["active", "escalated", "ended"]),),
+        answers={200: Answer(description="The session", kind=Session)}, faults={409: ("invalid_transition",)},
+    ),
+    "delete_session": Operation(
+        tag="Sessions", summary="Delete a session and all that belongs to it",
+        answers={200: Answer(description="It is deleted", kind=Deleted)},
+    ),
+    "clean_up": Operation(
+        tag="Sessions", summary="Delete sessions that are not active and have long been idle", body=CleanUpOrder,
+        description="The days stand in the query or in the body.",
+        parameters=({"name": "days", "in": "query", "description": "Idle for so many days",
+                     "schema": {"type": "integer", "minimum": 1, "maximum": 3650, "default": 30}},),
+        answers={200: Answer(description="How many", kind=CleanedUp)},
+    ),
+}  # fmt: skip
+
+CHAT = {
+    "send_message": Operation(
+        tag="Chat", summary="Send a message and get its answer",
+        description="200 once the answer is stored; 202 with `Prefer: respond-async`, or when the answer takes longer "
+        "than a request may: it will be in the history and on the WebSocket.",
+        body=NewMessage, body_required=True,
+        forms={"multipart/form-data": _MULTIPART, "application/x-www-form-urlencoded": _FORM},
+        parameters=(_header("Prefer", "`respond-async`: do not wait for the answer"),),
+        answers={
+            200: Answer(description="The stored answer", kind=ChatResponse, links={
+                "history": _TALK["history"], "give_feedback": {"message_id": "$response.body#/message_id"}}),
+            202: Answer(description="The message is stored", kind=Accepted, headers=("Preference-Applied",)),
+        },
+        faults={400: ("session_ended", "bad_form", "upload_stalled"), 404: ("attachment_not_found",), 413: ("file_too_large",),
+                415: ("unsupported_media_type",), 422: ("invalid_message", "invalid_attachment"),
+                429: ("rate_limited",)},
+    ),
+    "history": Operation(
+        tag="Chat", summary="Read the messages of a session", query=HistoryQuery,
+        answers={200: Answer(description="Some of its messages", kind=HistoryPage)},
+    ),
+    "search": Operation(
+        tag="Chat", summary="Search the knowledge that answers rest on", body=NewSearch, body_required=True,
+        description="An index that cannot be asked is a 503, never an empty list.",
+        answers={200: Answer(description="Passages, nearest first", kind=list[Source])},
+        faults={503: ("knowledge_unavailable",)},
+    ),
+    "give_feedback": Operation(
+        tag="Chat", summary="Rate an answer; the last word counts", body=NewFeedback, body_required=True,
+        answers={200: Answer(description="The rating as it is stored", kind=Rated)},
+        faults={404: ("message_not_found",)},
+    ),
+    "upload": Operation(
+        tag="Attachments", summary="Upload a file for a message", forms={"multipart/form-data": _UPLOAD},
+        body_required=True, parameters=(_query("session_id", "Instead of the field of this name"),),
+        answers={200: Answer(description="The upload", kind=UploadReply)},
+        faults={400: ("invalid_session_id", "session_ended", "bad_form", "upload_stalled"), 404: ("session_not_found",),
+                413: ("file_too_large",), 415: ("unsupported_media_type",), 503: ("attachments_unavailable", "too_many_uploads")},
+    ),
+    "attachment": Operation(
+        tag="Attachments", summary="Look at an upload", parameters=(_OF_SESSION,),
+        answers={200: Answer(description="What is known of it", kind=Attachment)},
+        faults={400: ("invalid_session_id",), 404: ("attachment_not_found", "session_not_found")},
+    ),
+    "attachment_content": Operation(
+        tag="Attachments", summary="Download an upload", parameters=(_OF_SESSION,),
+        answers={200: Answer(description="Its bytes", content_type="*/*", headers=("Content-Disposition",))},
+        faults={400: ("invalid_session_id",), 404: ("attachment_not_found", "session_not_found")},
+    ),
+    "converse": Operation(
+        tag="WebSocket", summary="Hold a conversation over a WebSocket",
+        description="The handshake is accepted; a fault is told in an `error` frame and then closed with 4001 (session "
+        "id), 4004 (unknown session), 4403 (origin), 4409 (session ended or deleted), 4429 (too many, too fast), 1009, "
+        "1011, 1012 or 1013. Reconnect with the last `cursor` seen. The frames: `x-frames`.",
+        parameters=(_query("session_id", "The session"), _query("cursor", "Go on after this place"),
+                    _header("Sec-WebSocket-Protocol", "`deskbus.v1` is offered")),
+        answers={101: Answer(description="The conversation goes on in frames", content_type="")},
+        faults={400: ("upgrade_required",)},
+    ),
+}  # fmt: skip
+
+PLATFORM = {
+    "card": Operation(
+        tag="Platform", summary="The calling card", answers={200: Answer(description="What this is", kind=Card)}
+    ),
+    "alive": Operation(
+        tag="Platform", summary="Whether this process answers",
+        answers={200: Answer(description="It does", kind=dict[str, str])},
+    ),
+    "ready": Operation(
+        tag="Platform", summary="How every part is",
+        answers={200: Answer(description="`healthy`, or `degraded` where only optional parts are away", kind=Readiness),
+                 503: Answer(description="`unhealthy`: a required part is away", kind=Readiness)},
+    ),
+    "figures": Operation(
+        tag="Platform", summary="Figures in Prometheus's text format",
+        answers={200: Answer(description="The figures", content_type="text/plain")}, faults={404: ("not_found",)},
+    ),
+    "chat_page": Operation(
+        tag="Platform", summary="A page to chat on",
+        answers={200: Answer(description="The page", content_type="text/html"),
+                 304: Answer(description="The browser's copy is the same", content_type="")},
+    ),
+    "chat_asset": Operation(
+        tag="Platform", summary="A file of the chat page",
+        answers={200: Answer(description="The file", content_type="*/*"),
+                 304: Answer(description="The browser's copy is the same", content_type="")},
+        faults={404: ("asset_not_found",)},
+    ),
+    "docs": Operation(
+        tag="Platform", summary="This document as a page",
+        answers={200: Answer(description="The page", content_type="text/html")},
+    ),
+    "openapi": Operation(
+        tag="Platform", summary="This document", answers={200: Answer(description="It", kind=dict[str, Any])}
+    ),
+    "asyncapi": Operation(
+        tag="Platform", summary="The WebSocket's frames as an AsyncAPI document",
+        answers={200: Answer(description="It", kind=dict[str, Any])},
+    ),
+}  # fmt: skip
+
+OPERATIONS: dict[str, Operation] = {**SESSIONS, **CHAT, **PLATFORM}

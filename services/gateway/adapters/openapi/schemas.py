@@ -1,0 +1,127 @@
+"""JSON schemas of the structs that clients send and get, with what their docstrings say about the fields."""
+
+import inspect
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from msgspec.inspect import DateTimeType, Field, StructType, Type, UnionType
+
+from libs.contracts.frames import Frame
+
+from ...domain import limits
+
+Schema = dict[str, Any]
+
+REF = "#/components/schemas/{name}"
+_ATTRIBUTE = re.compile(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", re.MULTILINE)
+_NOT_BLANK = r"^[^\u0000]*\S[^\u0000]*$"
+
+# What the structs cannot say, because it is checked elsewhere: after trimming, or of values that are kept as they come.
+_BOUNDS: dict[tuple[str, str], Schema] = {
+    ("NewSession", "user_id"): {"maxLength": limits.TOKEN_CHARACTERS},
+    ("NewSession", "metadata"): {"description": f"At most {limits.METADATA_BYTES // 1024} KiB as JSON, without NUL"},
+    ("NewSession", "tool_metadata"): {"description": "The old name of `metadata`", "deprecated": True},
+    ("NewMessage", "message"): {
+        "minLength": 1, "pattern": _NOT_BLANK,
+        "description": f"1 to {limits.MESSAGE_CHARACTERS} characters after trimming",
+    },
+    ("NewMessage", "client_message_id"): {
+        "maxLength": limits.TOKEN_CHARACTERS,
+        "description": "The client's own id: the same one always gives the same message and answer",
+    },
+    ("NewSearch", "query"): {
+        "minLength": 1, "pattern": r"\S", "description": f"1 to {limits.QUERY_CHARACTERS} characters after trimming",
+    },
+    ("NewSearch", "filters"): {"maxProperties": limits.FILTERS},
+    ("NewFeedback", "comment"): {"maxLength": limits.COMMENT_CHARACTERS},
+    ("ClientMessage", "content"): {"minLength": 1, "pattern": _NOT_BLANK},
+}  # fmt: skip
+
+
+def components(requests: Iterable[Any], answers: Iterable[Any]) -> dict[str, Schema]:
+    """Give the schemas of these types and of all that they are made of.
+
+    What a client sends may leave out what has a default; what it gets has every field.
+    """
+    requests, answers = list(requests), list(answers)
+    _, schemas = msgspec.json.schema_components([*requests, *answers], ref_template=REF)
+    sent = {info.cls.__name__ for info in _structs(requests)}
+    for info in _structs([*requests, *answers]):
+        name = info.cls.__name__
+        _describe(schemas[name], info.cls)
+        _complete(name, schemas[name], info, whole=name not in sent)
+    return schemas
+
+
+def schema_of(kind: Any) -> Schema:
+    """Give the schema by which an operation refers to a type."""
+    (schema,), _ = msgspec.json.schema_components([kind], ref_template=REF)
+    return schema
+
+
+def _structs(kinds: Iterable[Any]) -> Iterable[StructType]:
+    """Give every struct that these types are made of, each once."""
+    seen: set[type] = set()
+    waiting: list[Type] = list(msgspec.inspect.multi_type_info(kinds))
+    while waiting:
+        info = waiting.pop()
+        if isinstance(info, StructType):
+            if info.cls in seen:
+                continue
+            seen.add(info.cls)
+            yield info
+            waiting += [field.type for field in info.fields]
+        for name in ("type", "item_type", "value_type"):
+            waiting += [inner] if isinstance(inner := getattr(info, name, None), Type) else []
+        waiting += getattr(info, "types", ())
+
+
+def _describe(schema: Schema, cls: type) -> None:
+    """Take the docstring apart: the first part is the struct's, each of its attributes a property's."""
+    text, _, attributes = inspect.cleandoc(cls.__doc__ or "").partition("\nAttributes:\n")
+    schema["description"] = text.strip()
+    for name, said in _ATTRIBUTE.findall(attributes):
+        if (shown := schema["properties"].get(name)) is not None:
+            schema["properties"][name] = {**shown, "description": " ".join(said.split())}
+
+
+def _complete(name: str, schema: Schema, info: StructType, *, whole: bool) -> None:
+    required: set[str] = set(schema.get("required", []))
+    for field in info.fields:
+        shown = schema["properties"][field.encode_name]
+        if isinstance(field.type, DateTimeType) or _may_be_time(field.type):
+            shown.update({"format": "date-time"})
+        shown.update(_BOUNDS.get((name, field.encode_name), {}))
+        if whole and _is_written(field, info):
+            required.add(field.encode_name)
+            shown.pop("default", None)
+    schema["required"] = [each for each in schema["properties"] if each in required]
+
+
+def _is_written(field: Field, info: StructType) -> bool:
+    """Say whether a field is always there; every frame has its time when it is sent."""
+    has_default = field.default is not msgspec.NODEFAULT or field.default_factory is not msgspec.NODEFAULT
+    omitted = has_default and info.cls.__struct_config__.omit_defaults
+    is_frame = issubclass(info.cls, Frame)
+    return field.required or (has_default and not omitted) or (is_frame and field.name == "timestamp")
+
+
+def _may_be_time(kind: Type) -> bool:
+    return isinstance(kind, UnionType) and any(isinstance(each, DateTimeType) for each in kind.types)
+
+
+def properties_of(struct: type[Struct]) -> list[tuple[str, Schema, bool]]:
+    """Give a query's parameters: each one's name, schema, and whether it must be there."""
+    schema = components([struct], [])[struct.__name__]
+    required = set(schema["required"])
+    return [(name, _without_null(shown), name in required) for name, shown in schema["properties"].items()]
+
+
+def _without_null(schema: Schema) -> Schema:
+    """A query has no null: a parameter that may be None is one that may be absent."""
+    kinds = [kind for kind in schema.get("anyOf", []) if kind != {"type": "null"}]
+    rest = {key: value for key, value in schema.items() if key != "anyOf" and (key, value) != ("default", None)}
+    return {**kinds[0], **rest} if len(kinds) == 1 else rest if not kinds else {**rest, "anyOf": kinds}

@@ -1,0 +1,1 @@
+"""The benchmark: how long Deskbus takes beside a floor that stores nothing. `python -m tests.bench --help`."""

@@ -1,0 +1,1 @@
+"""Attachments without servers: names, types, and reading in a process apart."""
