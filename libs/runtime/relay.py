@@ -24,6 +24,7 @@ from .work import Row, Work
 _BATCH = 500
 _IDLE_S = 0.5  # how long to wait for a wake-up before looking anyway
 _PAUSE_S = 0.5  # after a fault
+_GATHER_S = 0.02  # after a wake-up, so that changes that come together are published together
 _log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
@@ -69,25 +70,32 @@ class Relay:
         """Relay for as long as this connection holds the lock."""
         if not await work.value("relay_lock"):
             return
-        while True:
-            self._wake.clear()
-            rows = await work.rows("unpublished_events", _BATCH)
-            published = await self._publish(rows) if rows else []
-            EVENTS_UNPUBLISHED.labels(self._owner).set(len(rows) - len(published))
-            if published:
-                await work.do("mark_published", published)
-                EVENTS_PUBLISHED.labels(self._owner).inc(len(published))
-            if len(published) < len(rows):
-                await asyncio.sleep(_PAUSE_S)
-            elif len(rows) < _BATCH:
-                self._caught_up.set()
-                await self._doze()
+        try:
+            while True:
+                await self._relay_batch(work)
+        finally:
+            await work.raw.execute("select pg_advisory_unlock_all()")
+
+    async def _relay_batch(self, work: Work) -> None:
+        self._wake.clear()
+        rows = await work.rows("unpublished_events", _BATCH)
+        published = await self._publish(rows) if rows else []
+        EVENTS_UNPUBLISHED.labels(self._owner).set(len(rows) - len(published))
+        if published:
+            await work.do("mark_published", published)
+            EVENTS_PUBLISHED.labels(self._owner).inc(len(published))
+        if len(published) < len(rows):
+            await asyncio.sleep(_PAUSE_S)
+        elif len(rows) < _BATCH:
+            self._caught_up.set()
+            await self._doze()
 
     async def _doze(self) -> None:
         try:
             await asyncio.wait_for(self._wake.wait(), _IDLE_S)
         except TimeoutError:
             return
+        await asyncio.sleep(_GATHER_S)
 
     async def _publish(self, rows: list[Row]) -> list[int]:
         """Publish a batch; give the ids of what the broker has acknowledged."""

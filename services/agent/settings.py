@@ -33,8 +33,8 @@ class Settings(CommonSettings, frozen=True, kw_only=True):
 
     database_url: str
     model: Literal["extractive", "scripted"] = "extractive"
-    agent_slots: Count = 64
-    agent_claims: Count = 4
+    agent_slots: Count = 256
+    agent_claims: Count = 8
     agent_poll_ms: Annotated[int, Meta(ge=10)] = 500
     agent_history: Annotated[int, Meta(ge=0, le=100)] = 10
     agent_drain_s: Seconds = 45.0

@@ -163,14 +163,10 @@ class App:
 
     async def claim_turn(self, request: told.ClaimTurn, ctx: Context) -> told.ClaimReply:
         """Lease the turn that has waited longest to an agent; nothing where there is none."""
-        async with self._store.begin() as records:
-            if before := await records.claimed(request):
-                _, session_id, turn = before
-                state = await records.session(before[0], session_id)
-                assert state is not None  # noqa: S101 - a turn has its session
-                return told.ClaimReply(await self._claimed(records, state, turn, request))
         for _ in range(_CLAIM_TRIES):
             async with self._store.begin() as records:
+                if before := await records.claimed(request):
+                    return told.ClaimReply(await self._claimed(records, *before, request))
                 conversation = await records.lock_claimable(now())
                 if conversation is None:
                     return told.ClaimReply()

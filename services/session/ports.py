@@ -66,8 +66,8 @@ class Records(Protocol):
         """Take the open turn, if its lease has run out."""
         ...
 
-    async def claimed(self, claim: ClaimTurn) -> tuple[str, str, Turn] | None:
-        """Give tenant, session and turn of a claim that was answered before."""
+    async def claimed(self, claim: ClaimTurn) -> tuple[SessionState, Turn] | None:
+        """Give session and turn of a claim that was answered before."""
         ...
 
     async def renew(self, turn_id: str, attempt: int, agent_id: str, seconds: float) -> bool:

@@ -125,13 +125,12 @@ class PostgresRecords:
         await self._save_opened(conversation)
         await self._save_ticket(conversation)
         if conversation.events:
-            await self._insert_events(conversation)
-            await self._update_session(conversation.state)
+            await self._log_and_update(conversation)
 
     async def _delete(self, conversation: Conversation) -> None:
         await self._work.do("delete_events", conversation.state.session_id)
         await self._work.do("delete_session", conversation.state.session_id)
-        await self._insert_events(conversation)
+        await self._work.do("insert_events", *_event_columns(conversation))
 
     async def _save_settled(self, conversation: Conversation) -> None:
         if settled := conversation.settled:
@@ -154,13 +153,14 @@ class PostgresRecords:
                 "insert_ticket", ticket.ticket_id, ticket.session_id, _json(ticket.reasons), ticket.category,
                 ticket.priority, ticket.created_at,
             )  # fmt: skip
-        elif conversation.state.ticket is None and conversation.events:
+        elif conversation.ticket_closed:
             await self._work.do("close_ticket", conversation.state.session_id, conversation.now)
 
-    async def _update_session(self, state: SessionState) -> None:
+    async def _log_and_update(self, conversation: Conversation) -> None:
+        state = conversation.state
         await self._work.do(
-            "update_session", state.session_id, state.status, state.epoch, state.last_seq, state.last_ev_seq,
-            state.updated_at, state.last_activity,
+            "log_and_update_session", *_event_columns(conversation), state.status, state.epoch, state.last_seq,
+            state.last_ev_seq, state.updated_at, state.last_activity,
         )  # fmt: skip
 
     async def _insert_message(self, session_id: str, message: Message, *, waiting: bool) -> None:
@@ -171,28 +171,16 @@ class PostgresRecords:
             message.timestamp,
         )  # fmt: skip
 
-    async def _insert_events(self, conversation: Conversation) -> None:
-        state = conversation.state
-        await self._work.do_each(
-            "insert_event",
-            [
-                (
-                    state.session_id, logged.ev_seq, state.tenant, logged.event.name, logged.event.version,
-                    _json(logged.payload), logged.time, logged.final,
-                )
-                for logged in conversation.events
-            ],
-        )  # fmt: skip
-
     # --- turns
 
     async def lease(self, session_id: str, claim: ClaimTurn, seconds: float) -> Turn | None:
         row = await self._work.row("lease_turn", session_id, claim.agent_id, claim.claim_id, seconds)
         return _turn(row) if row else None
 
-    async def claimed(self, claim: ClaimTurn) -> tuple[str, str, Turn] | None:
+    async def claimed(self, claim: ClaimTurn) -> tuple[SessionState, Turn] | None:
         row = await self._work.row("find_claim", claim.claim_id, claim.agent_id)
-        return (row["tenant"], row["session_id"], _turn(row)) if row else None
+        state = await self.session(row["tenant"], row["session_id"]) if row else None
+        return (state, _turn(row)) if row and state else None
 
     async def renew(self, turn_id: str, attempt: int, agent_id: str, seconds: float) -> bool:
         return await self._work.value("renew_lease", turn_id, attempt, agent_id, seconds) is not None
@@ -244,6 +232,21 @@ class PostgresRecords:
             )
             for row in rows
         ]  # fmt: skip
+
+
+def _event_columns(conversation: Conversation) -> tuple[Any, ...]:
+    """Give a change's events as what they share and a list for each column in which they differ."""
+    state, events = conversation.state, conversation.events
+    return (
+        state.session_id,
+        state.tenant,
+        conversation.now,
+        [logged.ev_seq for logged in events],
+        [logged.event.name for logged in events],
+        [logged.event.version for logged in events],
+        [_json(logged.payload) for logged in events],
+        [logged.final for logged in events],
+    )
 
 
 def _json(value: Any) -> str:

@@ -49,6 +49,7 @@ class Conversation:
         opened: the turn that this change opens.
         settled: the turn that this change settles.
         ticket: the hand-over that this change opens.
+        ticket_closed: whether this change ends one.
         deleted: whether nothing but the last event is to remain.
     """
 
@@ -61,6 +62,7 @@ class Conversation:
         self.opened: Turn | None = None
         self.settled: Turn | None = None
         self.ticket: told.Ticket | None = None
+        self.ticket_closed = False
         self.deleted = False
 
     # --- the session
@@ -83,6 +85,7 @@ class Conversation:
         if status == "escalated":
             self._open_ticket(ticket_id, told.Escalation(reasons=["set_by_client"]))
         else:
+            self.ticket_closed = self.state.ticket is not None
             self.state.ticket = None
         self._change_status(status)
 

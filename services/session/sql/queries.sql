@@ -78,11 +78,6 @@ order by t.created_at
 limit 1
 for update of s skip locked
 
--- name: update_session
-update sessions
-set status = $2, control_epoch = $3, last_seq = $4, last_ev_seq = $5, updated_at = $6, last_activity = $7
-where id = $1
-
 -- name: open_turn
 select * from turns where session_id = $1 and status in ('queued', 'running')
 
@@ -162,9 +157,24 @@ select * from messages where session_id = $1 and seq > $2 order by seq desc limi
 -- name: count_messages
 select count(*) from messages where session_id = $1 and seq > $2
 
--- name: insert_event
-insert into session_events (session_id, ev_seq, tenant, type, version, payload, created_at, final)
-values ($1, $2, $3, $4, $5, $6, $7, $8)
+-- name: insert_events
+-- In the order of ev_seq, which is then the order of id, by which the relay publishes.
+insert into session_events (session_id, tenant, created_at, ev_seq, type, version, payload, final)
+select $1, $2, $3, event.*
+from unnest($4::bigint[], $5::text[], $6::int[], $7::text[], $8::bool[]) as event (ev_seq, type, version, payload, final)
+order by event.ev_seq
+
+-- name: log_and_update_session
+with logged as (
+    insert into session_events (session_id, tenant, created_at, ev_seq, type, version, payload, final)
+    select $1, $2, $3, event.*
+    from unnest($4::bigint[], $5::text[], $6::int[], $7::text[], $8::bool[])
+        as event (ev_seq, type, version, payload, final)
+    order by event.ev_seq
+)
+update sessions
+set status = $9, control_epoch = $10, last_seq = $11, last_ev_seq = $12, updated_at = $13, last_activity = $14
+where id = $1
 
 -- name: events_after
 select ev_seq, type, version, payload, created_at from session_events
