@@ -2,7 +2,11 @@
 
 import json
 import re
+import subprocess
+import sys
+import threading
 import tomllib
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -250,6 +254,37 @@ def test_the_image_runs_as_nobody_who_owns_anything() -> None:
 def test_the_image_checks_its_liveness() -> None:
     assert 'CMD ["python", "-I", "/app/probe.py", "live"]' in stage_text("runtime")
     assert "org.opencontainers.image.version" in DOCKERFILE
+
+
+class HalfWell(BaseHTTPRequestHandler):
+    """A process that lives and is not ready."""
+
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/health/live" else 503)
+        self.end_headers()
+        self.wfile.write(b"the database is away")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def probed(question: str, **environ: str) -> tuple[int, str]:
+    command = [sys.executable, "-I", ROOT / "deploy/docker/probe.py", question]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=20, check=False)
+    return done.returncode, done.stderr
+
+
+def test_the_probe_tells_well_from_ill() -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), HalfWell) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        port = str(server.server_port)
+        assert probed("live", DESKBUS_OPERATIONS_PORT=port, DESKBUS_PORT="1") == (0, "")
+        assert probed("live", DESKBUS_OPERATIONS_PORT="0", DESKBUS_PORT=port) == (0, "")
+        code, words = probed("ready", DESKBUS_OPERATIONS_PORT=port)
+        assert (code, "503: the database is away" in words) == (1, True)
+        server.shutdown()
+    code, words = probed("live", DESKBUS_OPERATIONS_PORT=port)
+    assert (code, "no answer" in words) == (1, True)
 
 
 def test_only_what_is_built_from_reaches_the_builder() -> None:
