@@ -177,3 +177,41 @@ async def test_clean_up_takes_what_is_old_and_not_active_in_batches(talk: Talk, 
     page = await talk.bus.call(bus_map.LIST_SESSIONS, told.ListSessions(limit=100), tenant=tenant)
     assert {one.session_id for one in page.sessions} == {active, fresh}
     assert (await talk.bus.call(bus_map.CLEAN_UP, told.CleanUp(30), tenant=tenant)).sessions_deleted == 0
+
+
+async def test_r37_tickets_made_all_at_once_are_unique_and_each_can_be_found(talk: Talk) -> None:
+    """Every hand-over has an id of its own, is stored, and is told exactly once."""
+
+    async def escalate() -> tuple[Talk, str]:
+        one = Talk(talk.bus)
+        await one.open()
+        ticket = (await set_status(one, "escalated")).escalation
+        assert ticket is not None
+        return one, ticket.ticket_id
+
+    made: list[tuple[Talk, str]] = []
+    for _ in range(10):
+        made += await asyncio.gather(*(escalate() for _ in range(50)))
+    assert len({ticket_id for _, ticket_id in made}) == 500
+    for one, ticket_id in made[::50]:
+        stored = (await session(one)).escalation
+        assert stored is not None
+        assert stored.ticket_id == ticket_id
+        told_of = [event.type for event in (await one.events()).events]
+        assert told_of.count("session_escalated") == 1
+
+
+async def test_r44_messages_sent_side_by_side_keep_their_order_and_open_one_ticket(talk: Talk) -> None:
+    """Twenty at once: none lost, dense numbers, every one answered by one turn, and one hand-over at most."""
+    await asyncio.gather(*(talk.post(f"message {number}", f"client_{number}") for number in range(20)))
+    while (await talk.events()).open_turn is not None:
+        await answer(talk, "an answer")
+    messages = (await talk.history(limit=200)).messages
+    assert [message.seq for message in messages] == list(range(1, len(messages) + 1))
+    asked = [message for message in messages if message.role == "user"]
+    assert {message.client_message_id for message in asked} == {f"client_{number}" for number in range(20)}
+    answered = {message.turn_id for message in messages if message.role == "assistant"}
+    assert {message.turn_id for message in asked} == answered
+    await asyncio.gather(*(set_status(talk, "escalated") for _ in range(20)))
+    told_of = [event.type for event in (await talk.events()).events]
+    assert told_of.count("session_escalated") == 1
