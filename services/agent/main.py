@@ -15,6 +15,7 @@ from services.agent.adapters.nats_doorbell import NatsDoorbell
 from services.agent.adapters.postgres_memories import PostgresMemories
 from services.agent.adapters.scripted import ScriptedModel
 from services.agent.app import Capacity, Claim, Claimer, Limits, Means, Memory, Turns
+from services.agent.domain import tools
 from services.agent.domain.script import Pace
 from services.agent.ports import Model
 from services.agent.settings import Settings
@@ -54,11 +55,15 @@ async def build(scope: Scope, settings: Settings) -> None:
     async def about_model() -> str:
         return model.about
 
+    async def about_tools() -> str:
+        return f"{len(tools.ALL)}: {', '.join(tools.ALL)}"
+
     async def about_slots() -> str:
         return f"{claimer.taken} of {settings.agent_slots} taken"
 
     scope.check("Message Bus", bus.ping)
     scope.check("Language Model", about_model)
+    scope.check("Agent Tools", about_tools)
     scope.check("Agent Slots", about_slots)
     await routes.serve(bus, scope, turns)
 

@@ -312,6 +312,29 @@ async def test_r19_a_message_over_the_socket_names_its_uploads(client: Client) -
     assert [each["attachments"][0]["attachment_id"] for each in asked] == [mine, mine]
 
 
+async def test_ten_words_in_a_file_change_an_answer_and_only_in_their_session(client: Client) -> None:
+    question = "When does my parcel arrive?"
+    session_id, other = await client.create(), await client.create()
+    note = await upload(client, session_id, b"Your parcel 77 arrives on Friday between 9 and 11.")
+    status, answer, _ = await client.send(session_id, question, attachment_ids=[note["attachment_id"]])
+    assert status == 200
+    assert "Friday" in answer["message"]
+    assert answer["sources"][0]["metadata"]["title"] == "notes.txt"
+    assert "read_attachment" in answer["metadata"]["tools_used"]
+    _, again, _ = await client.send(session_id, "Between which hours will the parcel arrive?")
+    assert "Friday" in again["message"]
+    _, elsewhere, _ = await client.send(other, question)
+    assert "Friday" not in elsewhere["message"]
+
+
+async def test_a_file_that_cannot_be_read_is_told_in_the_answer(client: Client) -> None:
+    session_id = await client.create()
+    scan = await upload(client, session_id, b"%PDF-1.4 this is no pdf", "scan.pdf")
+    _, answer, _ = await client.send(session_id, "How long does shipping take?", attachment_ids=[scan["attachment_id"]])
+    assert "3-5 business days" in answer["message"]
+    assert "could not read scan.pdf" in answer["message"]
+
+
 async def test_files_come_with_their_message(client: Client) -> None:
     session_id = await client.create()
     files = [("attachments", f"file {n}".encode(), f"{n}.txt") for n in range(5)]

@@ -12,7 +12,7 @@ from libs.contracts.errors import Conflict, DeskError, NotFound
 from libs.contracts.frames import Sources
 from libs.contracts.knowledge import Search, Source
 from libs.contracts.session import Answer, ClaimedTurn, CompleteTurn
-from services.agent.domain import escalation, files, question, replies
+from services.agent.domain import escalation, files, question, replies, tools
 from services.agent.domain.escalation import HandOver
 from services.agent.domain.facts import Fact
 from services.agent.domain.prompt import Outcome, Prompt, cited
@@ -151,7 +151,7 @@ class Attempt:
             content=show.text,
             sources=cited(passages, outcome.used),
             confidence=outcome.confidence,
-            tools_used=outcome.tools_used,
+            tools_used=[*tools.looked_up(turn.questions, known), *outcome.tools_used],
             metadata={"model": self._means.model.name, **outcome.metadata, "attempt": turn.attempt},
         )
 
