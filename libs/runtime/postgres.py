@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
+from asyncpg.pool import PoolConnectionProxy
 
 from libs.contracts.errors import DeskError, Internal, Unavailable
 
@@ -105,34 +106,30 @@ class Database:
             Unavailable: `database_unavailable`, worth trying again. Where it comes from the commit itself, nobody
                 knows whether it took place: only a request that carries its own id may be repeated.
         """
-        try:
-            async with self._pool.acquire(timeout=5) as connection, connection.transaction():
-                yield Work(connection, self._queries)
-        except DeskError:
-            raise
-        except Exception as error:
-            raise _told(error, self._schema) from error
+        async with self._acquired() as connection, connection.transaction():
+            yield Work(connection, self._queries)
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Work]:
         """Open a read-only transaction whose statements all see the same moment."""
-        try:
-            async with (
-                self._pool.acquire(timeout=5) as connection,
-                connection.transaction(isolation="repeatable_read", readonly=True),
-            ):
-                yield Work(connection, self._queries)
-        except DeskError:
-            raise
-        except Exception as error:
-            raise _told(error, self._schema) from error
+        async with (
+            self._acquired() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            yield Work(connection, self._queries)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Work]:
-        """Hold one connection outside of any transaction (for session-level locks)."""
+        """Hold one connection outside of any transaction (for single statements and session-level locks)."""
+        async with self._acquired() as connection:
+            yield Work(connection, self._queries)
+
+    @asynccontextmanager
+    async def _acquired(self) -> "AsyncIterator[PoolConnectionProxy[asyncpg.Record]]":
+        """Take a connection from the pool; what goes wrong with it comes out as an error that may be told."""
         try:
             async with self._pool.acquire(timeout=5) as connection:
-                yield Work(connection, self._queries)
+                yield connection
         except DeskError:
             raise
         except Exception as error:

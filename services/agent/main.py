@@ -52,6 +52,18 @@ async def build(scope: Scope, settings: Settings) -> None:
         capacity=_capacity(settings),
     )
 
+    _checks(scope, bus, model, claimer, settings)
+    await routes.serve(bus, scope, turns)
+
+    bus.on_reconnect(claimer.ring)
+    scope.spawn("claims", claimer.run)
+    scope.spawn("forgetting", EventConsumer(bus, "agent", SESSION_DELETED, memory.forget).run)
+    scope.on_drain("turns", lambda: claimer.drain(settings.agent_drain_s), settings.agent_drain_s + _DRAIN_MARGIN_S)
+
+
+def _checks(scope: Scope, bus: NatsBus, model: Model, claimer: Claimer, settings: Settings) -> None:
+    """Say in readiness what answers are made with."""
+
     async def about_model() -> str:
         return model.about
 
@@ -65,12 +77,6 @@ async def build(scope: Scope, settings: Settings) -> None:
     scope.check("Language Model", about_model)
     scope.check("Agent Tools", about_tools)
     scope.check("Agent Slots", about_slots)
-    await routes.serve(bus, scope, turns)
-
-    bus.on_reconnect(claimer.ring)
-    scope.spawn("claims", claimer.run)
-    scope.spawn("forgetting", EventConsumer(bus, "agent", SESSION_DELETED, memory.forget).run)
-    scope.on_drain("turns", lambda: claimer.drain(settings.agent_drain_s), settings.agent_drain_s + _DRAIN_MARGIN_S)
 
 
 async def _memory(scope: Scope, settings: Settings) -> Memory:
