@@ -54,27 +54,32 @@ async def build(scope: Scope, settings: Settings) -> None:
         bus, hubs, statistics, pace, tenant=TENANT, mint=mint, now=now, send_timeout=settings.send_timeout_s,
         api=settings.api_prefix,
     )  # fmt: skip
-    sockets = Sockets(
-        chat, hubs, mint=mint, now=now, log=scope.log, origins=settings.cors_origins, most=settings.max_sockets,
-        most_per_session=settings.max_sockets_per_session,
-    )  # fmt: skip
+    sockets = _sockets(scope, settings, chat, hubs)
     files = await _open_files(scope, settings, bus)
     figures = Figures(bus, TENANT, lambda: MetricsText(scope.name, scope.instance, own_text()), merged)
     http = Http(
         Sessions(bus, TENANT, mint), chat, Knowledge(bus, TENANT), _platform(scope, settings, bus, statistics), hubs,
-        files=files, figures=figures.text if settings.telemetry_enabled else None,
+        files=files, limits=settings.limits, figures=figures.text if settings.telemetry_enabled else None,
     )  # fmt: skip
 
     routes = served(api=settings.api_prefix, debug=settings.shows_docs)
     pacing = _pacing(limiter, settings, routes)
     edge = Edge(pacing, mint=mint, log=scope.log, statistics=statistics, cors_origins=settings.cors_origins)
     binding = Binding(
-        http, sockets, files, Docs(routes, scope.version), Pages(settings.api_prefix),
+        http, sockets, files, Docs(routes, scope.version, settings.limits), Pages(settings.api_prefix),
         admin_token=settings.admin_token, draining=lambda: scope.draining,
     )  # fmt: skip
-    address = await scope.enter("http", serving(application(routes, binding, edge), settings.host, settings.port))
+    app = application(routes, binding, edge, settings.limits)
+    address = await scope.enter("http", serving(app, settings.host, settings.port))
     _drain(scope, settings, sockets, chat, edge)
     scope.log.info("listening", address=address)
+
+
+def _sockets(scope: Scope, settings: Settings, chat: Chat, hubs: Hubs) -> Sockets:
+    return Sockets(
+        chat, hubs, mint=mint, now=now, log=scope.log, origins=settings.cors_origins, most=settings.max_sockets,
+        most_per_session=settings.max_sockets_per_session, limits=settings.limits,
+    )  # fmt: skip
 
 
 def _platform(scope: Scope, settings: Settings, bus: NatsBus, statistics: Statistics) -> Platform:
@@ -110,4 +115,4 @@ async def _open_files(scope: Scope, settings: Settings, bus: NatsBus) -> Files:
     files_bus = await scope.enter("nats_files", NatsBus.connect(settings.nats_url, f"{scope.instance}_files"))
     limits = UploadLimits(file_bytes=settings.max_file_bytes, at_once=settings.max_uploads)
     blobs = NatsBlobs(files_bus, ATTACHMENTS)
-    return Files(Uploads(bus, blobs, scope.log, tenant=TENANT, mint=mint, limits=limits))
+    return Files(Uploads(bus, blobs, scope.log, tenant=TENANT, mint=mint, limits=limits), settings.limits)

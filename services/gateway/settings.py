@@ -7,6 +7,7 @@ from msgspec import Meta
 from libs.runtime.settings import CommonSettings
 
 from .domain.access import is_loopback
+from .domain.limits import Limits
 from .domain.rates import Rate, networks
 
 Count = Annotated[int, Meta(ge=1)]
@@ -27,6 +28,12 @@ class Settings(CommonSettings, frozen=True, kw_only=True):
         rate_limit_requests: HTTP requests that one client may make in `rate_limit_period_s` seconds.
         message_limit: messages that one session may send in `message_limit_period_s` seconds, however they come.
         trusted_proxies: addresses or networks of proxies whose `X-Forwarded-For` says who asks.
+        max_message_characters: how long a message may be, after trimming; it must also fit into its frame or body, and
+            into 64 KiB where a form brings it.
+        max_frame_bytes: how large a frame that comes over a WebSocket may be.
+        max_body_bytes: how large a body of JSON, or a form without files, may be.
+        max_json_depth: how deep the JSON of a body may be nested.
+        max_files_per_message: how many uploads one message may name or bring.
         max_file_bytes: how large an uploaded file may be.
         max_uploads: how many files this process takes at the same time.
         drain_s: over how many seconds WebSockets are closed when the gateway stops.
@@ -47,6 +54,11 @@ class Settings(CommonSettings, frozen=True, kw_only=True):
     message_limit: Count = 20
     message_limit_period_s: Seconds = 10.0
     trusted_proxies: list[str] = []  # noqa: RUF012 - a msgspec struct copies its default
+    max_message_characters: Count = 4000
+    max_frame_bytes: Count = 64 * 1024
+    max_body_bytes: Count = 1024 * 1024
+    max_json_depth: Count = 32
+    max_files_per_message: Count = 5
     max_file_bytes: int = 10 * 1024 * 1024
     max_uploads: int = 64
     drain_s: float = 20.0
@@ -55,6 +67,15 @@ class Settings(CommonSettings, frozen=True, kw_only=True):
     def shows_docs(self) -> bool:
         """Whether the documentation is served."""
         return self.environment == "development" if self.debug is None else self.debug
+
+    @property
+    def limits(self) -> Limits:
+        """What a client may send."""
+        return Limits(
+            message_characters=self.max_message_characters, frame_bytes=self.max_frame_bytes,
+            body_bytes=self.max_body_bytes, json_depth=self.max_json_depth,
+            files_per_message=self.max_files_per_message,
+        )  # fmt: skip
 
     @property
     def request_rate(self) -> Rate | None:

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from libs.contracts.channels import encode
 
+from ..domain.limits import Limits
 from .openapi.asyncapi import frames_document
 from .openapi.document import Shown, document
 
@@ -20,9 +21,9 @@ _INLINE = re.compile(r"<(script|style)>(.*?)</\1>", re.DOTALL)
 class Docs:
     """`GET /docs`, `/openapi.json` and `/asyncapi.json`, written once."""
 
-    def __init__(self, routes: Iterable[Shown], version: str) -> None:
-        self._openapi = encode(document(list(routes), version))
-        self._asyncapi = encode(frames_document(version))
+    def __init__(self, routes: Iterable[Shown], version: str, limits: Limits) -> None:
+        self._openapi = encode(document(list(routes), version, limits))
+        self._asyncapi = encode(frames_document(version, limits))
         self._policy = _policy(_PAGE)
 
     async def docs(self, _: web.Request) -> web.Response:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
+from typing import Any
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -17,7 +18,7 @@ from ..app.knowledge import Knowledge
 from ..app.platform import Platform
 from ..app.sessions import Sessions
 from ..domain.access import may_administer
-from ..domain.limits import check_message_id
+from ..domain.limits import Limits, check_message_id
 from ..domain.reading import read_as, read_json
 from ..domain.replies import Accepted
 from ..domain.requests import (
@@ -47,7 +48,7 @@ class Http:
 
     def __init__(
         self, sessions: Sessions, chat: Chat, knowledge: Knowledge, platform: Platform, hubs: Hubs, *,
-        files: Files, figures: Callable[[], Awaitable[str]] | None = None,
+        files: Files, limits: Limits, figures: Callable[[], Awaitable[str]] | None = None,
     ) -> None:  # fmt: skip
         self._sessions = sessions
         self._chat = chat
@@ -56,12 +57,17 @@ class Http:
         self._platform = platform
         self._hubs = hubs
         self._files = files
+        self._limits = limits
+
+    async def _read(self, request: web.Request) -> Any:
+        """Read a body of JSON."""
+        return read_json(await _body(request), self._limits.json_depth)
 
     # --- sessions
 
     async def open_session(self, request: web.Request) -> web.Response:
         """`POST /api/sessions`."""
-        new = read_as(NewSession, read_json(await _body(request)))
+        new = read_as(NewSession, await self._read(request))
         return _json(await self._sessions.open(new, request.headers.get("Idempotency-Key")))
 
     async def get_session(self, request: web.Request) -> web.Response:
@@ -84,7 +90,7 @@ class Http:
         if "status" in request.query:
             new = read_as(NewStatus, {"status": request.query["status"]}, where="query")
         else:
-            new = read_as(NewStatus, read_json(await _body(request)))
+            new = read_as(NewStatus, await self._read(request))
         return _json(await self._sessions.set_status(request.match_info["id"], new))
 
     async def delete_session(self, request: web.Request) -> web.Response:
@@ -96,7 +102,7 @@ class Http:
         if "days" in request.query:
             order = read_as(CleanUpOrder, {"days": request.query["days"]}, where="query", lax=True)
         else:
-            order = read_as(CleanUpOrder, read_json(await _body(request)))
+            order = read_as(CleanUpOrder, await self._read(request))
         return _json(await self._sessions.clean_up(order))
 
     # --- chat
@@ -118,7 +124,16 @@ class Http:
             async with self._files.message(request) as draft:
                 yield draft
         else:
-            yield (await _new_message(request)).draft()
+            yield (await self._new_message(request)).draft(self._limits)
+
+    async def _new_message(self, request: web.Request) -> NewMessage:
+        if request.content_type in _FORMS:
+            return read_as(NewMessage, await _form_fields(request))
+        if request.content_type in _JSON:
+            return read_as(NewMessage, await self._read(request))
+        raise UnsupportedMedia(
+            "unsupported_media_type", "Send the message as JSON, as a form, or as multipart/form-data"
+        )
 
     async def history(self, request: web.Request) -> web.Response:
         """`GET /api/chat/sessions/{id}/messages`."""
@@ -127,11 +142,11 @@ class Http:
 
     async def search(self, request: web.Request) -> web.Response:
         """`POST /api/chat/search`."""
-        return _json(await self._knowledge.search(read_as(NewSearch, read_json(await _body(request)))))
+        return _json(await self._knowledge.search(read_as(NewSearch, await self._read(request))))
 
     async def give_feedback(self, request: web.Request) -> web.Response:
         """`POST /api/chat/messages/{message_id}/feedback`."""
-        feedback = read_as(NewFeedback, read_json(await _body(request))).checked()
+        feedback = read_as(NewFeedback, await self._read(request)).checked()
         message_id = check_message_id(request.match_info["message_id"])
         return _json(await self._chat.rate(Opinion(message_id, feedback)))
 
@@ -207,14 +222,6 @@ async def _body(request: web.Request) -> bytes:
             return await request.read()
     except web.RequestPayloadError as fault:
         raise Malformed("bad_body", "The request's body broke off or cannot be read") from fault
-
-
-async def _new_message(request: web.Request) -> NewMessage:
-    if request.content_type in _FORMS:
-        return read_as(NewMessage, await _form_fields(request))
-    if request.content_type in _JSON:
-        return read_as(NewMessage, read_json(await _body(request)))
-    raise UnsupportedMedia("unsupported_media_type", "Send the message as JSON, as a form, or as multipart/form-data")
 
 
 async def _form_fields(request: web.Request) -> dict[str, object]:

@@ -100,7 +100,7 @@ class Edge:
             if error.status < 400:
                 raise
             allow = error.allowed_methods if isinstance(error, web.HTTPMethodNotAllowed) else None
-            return respond(request, from_http(error), set(allow or ()))
+            return respond(request, from_http(error, request.client_max_size), set(allow or ()))
         except ConnectionError:
             # The client is gone: whatever is answered, nobody reads it.
             raise

@@ -9,6 +9,7 @@ from msgspec import Struct
 from libs.contracts.channels import encode
 from libs.contracts.errors import DeskError, FieldError, Internal, Malformed, NotFound, TooLarge
 
+from ..domain.limits import size
 from ..domain.rates import TooFast
 from ..ports import Decision
 
@@ -64,14 +65,14 @@ def internal() -> Internal:
     return Internal("internal", "Something went wrong on our side; it has been logged under this request_id")
 
 
-def from_http(error: web.HTTPException) -> DeskError:
-    """Give aiohttp's own errors (no such path, no such method, body too large) the form of ours."""
+def from_http(error: web.HTTPException, most: int) -> DeskError:
+    """Give aiohttp's own errors (no such path, no such method, body too large) the form of ours; a body may have `most` bytes."""
     if isinstance(error, web.HTTPNotFound):
         return NotFound("not_found", "There is nothing at this path")
     if isinstance(error, web.HTTPMethodNotAllowed):
         return MethodNotAllowed("method_not_allowed", f"{error.method} is not possible at this path")
     if isinstance(error, web.HTTPRequestEntityTooLarge):
-        return TooLarge("body_too_large", "The request's body passes the limit of 1 MiB")
+        return TooLarge("body_too_large", f"The request's body passes the limit of {size(most)}")
     return Malformed("bad_request", "The request cannot be read")
 
 

@@ -9,7 +9,7 @@ from aiohttp.typedefs import Handler
 
 from libs.contracts.errors import Unavailable
 
-from ..domain.limits import BODY_BYTES
+from ..domain.limits import Limits
 from .http import refuse_while, require_admin
 from .middlewares import Edge
 
@@ -76,9 +76,9 @@ class Binding:
         return guarded
 
 
-def application(routes: Iterable[Bound], binding: Binding, edge: Edge) -> web.Application:
+def application(routes: Iterable[Bound], binding: Binding, edge: Edge, limits: Limits) -> web.Application:
     """Put the application together."""
-    app = web.Application(middlewares=[edge.middleware], client_max_size=BODY_BYTES)
+    app = web.Application(middlewares=[edge.middleware], client_max_size=limits.body_bytes)
     app.on_response_prepare.append(edge.prepare)
     for route in routes:
         handler = binding.bind(route.operation, admin=route.admin, always=route.always)

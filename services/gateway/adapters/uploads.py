@@ -11,10 +11,10 @@ from libs.contracts.channels import encode
 from libs.contracts.errors import DeskError
 
 from ..app.uploads import Uploads
-from ..domain.limits import check_session_id, invalid
+from ..domain.limits import Limits, check_session_id, invalid
 from ..domain.reading import read_as
 from ..domain.requests import Draft, NewMessage
-from ..domain.uploads import FILES, check_attachment_ids, download_disposition, download_type, too_large
+from ..domain.uploads import check_attachment_ids, download_disposition, download_type, too_large
 from .problem import UnsupportedMedia
 from .uploads_form import Form
 
@@ -26,8 +26,9 @@ _SLOW_READER_S = 60.0
 class Files:
     """One method for each operation of the route table, and the reading of a message's form."""
 
-    def __init__(self, uploads: Uploads) -> None:
+    def __init__(self, uploads: Uploads, limits: Limits) -> None:
         self._uploads = uploads
+        self._limits = limits
 
     async def upload(self, request: web.Request) -> web.Response:
         """`POST /api/chat/upload`; the session id may also stand in the query."""
@@ -52,15 +53,16 @@ class Files:
     async def message(self, request: web.Request) -> AsyncIterator[Draft]:
         """Read a message's form; its files are registered once all of it is well, and taken back where it is refused."""
         session_id = check_session_id(request.match_info["id"])
+        most = self._limits.files_per_message
         form = Form(
-            self._uploads.store, files_in="attachments", most=FILES, before_file=self._check_early,
+            self._uploads.store, files_in="attachments", most=most, before_file=self._check_early,
             fields={"session_id": [session_id]},
         )  # fmt: skip
         try:
             await form.read(request)
-            draft = read_as(NewMessage, _message_fields(form)).draft()
+            draft = read_as(NewMessage, _message_fields(form)).draft(self._limits)
             files = [stored.attachment_id for stored in form.files]
-            named = check_attachment_ids([*draft.attachment_ids, *files])
+            named = check_attachment_ids([*draft.attachment_ids, *files], most)
             await self._uploads.attach(session_id, form.files)
         except BaseException:
             await self._uploads.take_back(session_id, form.files)

@@ -19,7 +19,7 @@ from ..app.conversation import Conversation
 from ..app.hubs import Hubs
 from ..app.participant import PROTOCOL, Participant
 from ..domain.access import may_connect
-from ..domain.limits import FRAME_BYTES, advise, check_session_id
+from ..domain.limits import Limits, advise, check_session_id
 from ..domain.rates import TooFast
 from ..ports import Clock, Mint
 from .outbox import Outbox
@@ -45,7 +45,7 @@ class Sockets:
 
     def __init__(
         self, chat: Chat, hubs: Hubs, *, mint: Mint, now: Clock, log: Logger, origins: list[str], most: int,
-        most_per_session: int,
+        most_per_session: int, limits: Limits,
     ) -> None:  # fmt: skip
         self._chat = chat
         self._hubs = hubs
@@ -55,6 +55,7 @@ class Sockets:
         self._origins = origins
         self._most = most
         self._most_per_session = most_per_session
+        self._limits = limits
         self._open: dict[Outbox, Participant] = {}
         self._per_session: Counter[str] = Counter()
 
@@ -62,7 +63,7 @@ class Sockets:
         """`GET /ws`: accept, then serve; a fault is told and then closed with a code that says which."""
         socket = web.WebSocketResponse(
             timeout=_PEER_CLOSES_S, heartbeat=_HEARTBEAT_S, protocols=(PROTOCOL,), compress=False,
-            max_msg_size=FRAME_BYTES + 1, decode_text=False,
+            max_msg_size=self._limits.frame_bytes + 1, decode_text=False,
         )  # fmt: skip
         if not socket.can_prepare(request):
             raise Malformed("upgrade_required", "This path speaks WebSocket: connect with ws:// or wss://")
@@ -113,6 +114,7 @@ class Sockets:
                     hub,
                     line.participant,
                     lambda work: line.tasks.create_task(self._work(work, line.participant)),
+                    self._limits,
                 )
                 await _read(line, conversation)
             finally:

@@ -9,6 +9,7 @@ from libs.contracts.frames import ClientFeedback, ClientPing, Pong
 from libs.contracts.session import MessagePosted, Ticket
 
 from ..domain.client_frames import read_draft, read_frame, read_opinion
+from ..domain.limits import Limits
 from ..domain.rates import Patience
 from ..domain.requests import Draft, Opinion
 from .chat import Chat
@@ -25,15 +26,17 @@ class Conversation:
     that lives only while there are some: reading goes on meanwhile, and an idle socket costs none.
     """
 
-    __slots__ = ("_chat", "_hub", "_participant", "_patience", "_posting", "_spawn", "_ticket", "_waiting")
+    __slots__ = ("_chat", "_hub", "_limits", "_participant", "_patience", "_posting", "_spawn", "_ticket", "_waiting")
 
     def __init__(
-        self, chat: Chat, hub: Hub, participant: Participant, spawn: Callable[[Coroutine[Any, Any, None]], object]
-    ) -> None:
+        self, chat: Chat, hub: Hub, participant: Participant, spawn: Callable[[Coroutine[Any, Any, None]], object],
+        limits: Limits,
+    ) -> None:  # fmt: skip
         self._chat = chat
         self._hub = hub
         self._participant = participant
         self._spawn = spawn
+        self._limits = limits
         self._waiting: list[Draft | Opinion] = []
         self._posting = False
         self._patience: Patience | None = None
@@ -46,7 +49,8 @@ class Conversation:
             if isinstance(frame, ClientPing):
                 self._participant.send(Pong(id=frame.id))
             else:
-                self._enqueue(read_opinion(frame) if isinstance(frame, ClientFeedback) else read_draft(frame))
+                opinion = isinstance(frame, ClientFeedback)
+                self._enqueue(read_opinion(frame) if opinion else read_draft(frame, self._limits))
         except DeskError as fault:
             self._refuse(fault)
 

@@ -30,14 +30,15 @@ def read_frame(data: bytes) -> KnownFrame:
         raise Malformed("invalid_json", "The frame is not valid JSON") from fault
 
 
-def read_draft(frame: ClientMessage) -> Draft:
+def read_draft(frame: ClientMessage, within: limits.Limits) -> Draft:
     """Give the message that a frame asks to post.
 
     Raises:
         Invalid: `invalid_message` or `invalid_attachment`.
     """
-    named = check_attachment_ids([*(frame.attachments or []), *(frame.attachment_ids or [])], where="frame")
-    content = limits.check_content(frame.content, "content")
+    given = [*(frame.attachments or []), *(frame.attachment_ids or [])]
+    named = check_attachment_ids(given, within.files_per_message, where="frame")
+    content = limits.check_content(frame.content, within.message_characters, "content")
     own_id = limits.check_token(frame.client_message_id, "client_message_id", code="invalid_message", where="frame")
     return Draft(content, own_id, named)
 

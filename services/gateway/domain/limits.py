@@ -3,23 +3,53 @@
 import re
 from typing import Any
 
+from msgspec import Struct
+
 from libs.contracts import ids
 from libs.contracts.channels import encode
 from libs.contracts.errors import DeskError, FieldError, Invalid, Malformed, NotFound
 
-MESSAGE_CHARACTERS = 4000
 METADATA_BYTES = 16 * 1024
 TOKEN_CHARACTERS = 128
 QUERY_CHARACTERS = 500
 COMMENT_CHARACTERS = 2000
 FILTERS = 20
-BODY_BYTES = 1024 * 1024
-FRAME_BYTES = 64 * 1024
-JSON_DEPTH = 32
 
+_KIB = 1024
+_MIB = 1024 * 1024
 _PLACEHOLDERS = {"", "undefined", "null", "nan"}
 # An escaped NUL (an odd number of backslashes before u0000): no text column can hold one.
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """The limits that a gateway may be told to have; the others hold for every gateway.
+
+    Attributes:
+        message_characters: of a message, after trimming.
+        frame_bytes: of a frame that comes over a WebSocket.
+        body_bytes: of a body that is read as a whole: JSON, or a form without files.
+        json_depth: how deep the JSON of a body may be nested.
+        files_per_message: uploads that one message may name or bring.
+    """
+
+    message_characters: int = 4000
+    frame_bytes: int = 64 * _KIB
+    body_bytes: int = _MIB
+    json_depth: int = 32
+    files_per_message: int = 5
+
+
+# What holds where nothing else is set.
+USUAL = Limits()
+
+
+def size(count: int) -> str:
+    """Give a number of bytes as people read it, without rounding."""
+    for unit, name in ((_MIB, "MiB"), (_KIB, "KiB")):
+        if count >= unit and count % unit == 0:
+            return f"{count // unit} {name}"
+    return f"{count} bytes"
 
 
 def invalid(field: str, why: str, *, code: str = "invalid_request", where: str = "body") -> Invalid:
@@ -63,8 +93,8 @@ def advise(fault: DeskError) -> DeskError:
     return session_not_found() if fault.code == "session_not_found" else fault
 
 
-def check_content(text: str, field: str = "message") -> str:
-    """Give a message's text without the white space around it.
+def check_content(text: str, most: int, field: str = "message") -> str:
+    """Give a message's text without the white space around it, which may have so many characters.
 
     Raises:
         Invalid: `invalid_message`; it is blank, too long, or holds a NUL.
@@ -72,8 +102,8 @@ def check_content(text: str, field: str = "message") -> str:
     content = text.strip()
     if not content:
         raise invalid(field, "must not be blank", code="invalid_message")
-    if len(content) > MESSAGE_CHARACTERS:
-        raise invalid(field, f"must have at most {MESSAGE_CHARACTERS} characters", code="invalid_message")
+    if len(content) > most:
+        raise invalid(field, f"must have at most {most} characters", code="invalid_message")
     if "\0" in content:
         raise invalid(field, "must not hold NUL characters", code="invalid_message")
     return content

@@ -7,8 +7,6 @@ import msgspec
 
 from libs.contracts.errors import FieldError, Invalid, Malformed
 
-from .limits import JSON_DEPTH
-
 T = TypeVar("T")
 
 _PLACE = re.compile(r" - at `(?:key in )?\$(.*)`$")
@@ -17,8 +15,8 @@ _EXPECTED = re.compile(r"Expected `([^`]+)`(?:, got `([^`]+)`)?( [<>]=? \d+)?")
 _MISSING = re.compile(r"missing required field `([^`]+)`")
 
 
-def read_json(data: bytes) -> Any:
-    """Read JSON of bounded depth; nothing at all is an empty object.
+def read_json(data: bytes, depth: int) -> Any:
+    """Read JSON that is nested no deeper than `depth`; nothing at all is an empty object.
 
     Raises:
         Malformed: `invalid_json` or `json_too_deep`.
@@ -30,8 +28,8 @@ def read_json(data: bytes) -> Any:
     except (msgspec.DecodeError, UnicodeDecodeError) as fault:
         raise Malformed("invalid_json", "The body is not valid JSON in UTF-8") from fault
     except RecursionError as fault:
-        raise _too_deep() from fault
-    _check_depth(value)
+        raise _too_deep(depth) from fault
+    _check_depth(value, depth)
     return value
 
 
@@ -69,13 +67,13 @@ def sentence(error: FieldError) -> str:
     return f"{name} {error.msg}"
 
 
-def _check_depth(value: object) -> None:
+def _check_depth(value: object, depth: int) -> None:
     level = [value]
-    for _ in range(JSON_DEPTH):
+    for _ in range(depth):
         level = [child for parent in level for child in _children(parent)]
         if not level:
             return
-    raise _too_deep()
+    raise _too_deep(depth)
 
 
 def _children(value: object) -> list[object]:
@@ -84,5 +82,5 @@ def _children(value: object) -> list[object]:
     return cast("list[object]", value) if isinstance(value, list) else []
 
 
-def _too_deep() -> Malformed:
-    return Malformed("json_too_deep", f"The JSON is nested deeper than {JSON_DEPTH} levels")
+def _too_deep(depth: int) -> Malformed:
+    return Malformed("json_too_deep", f"The JSON is nested deeper than {depth} levels")

@@ -64,14 +64,15 @@ class NewMessage(Struct, frozen=True, kw_only=True):
     attachments: list[Any] | None = None
     attachment_ids: list[Any] | None = None
 
-    def draft(self) -> "Draft":
+    def draft(self, within: limits.Limits) -> "Draft":
         """Give what is to be posted.
 
         Raises:
             Invalid: a bound is broken.
         """
-        named = check_attachment_ids([*(self.attachments or []), *(self.attachment_ids or [])])
-        content = limits.check_content(self.message)
+        given = [*(self.attachments or []), *(self.attachment_ids or [])]
+        named = check_attachment_ids(given, within.files_per_message)
+        content = limits.check_content(self.message, within.message_characters)
         return Draft(content, limits.check_token(self.client_message_id, "client_message_id"), named)
 
 

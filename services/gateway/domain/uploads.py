@@ -9,10 +9,9 @@ from libs.contracts import ids
 from libs.contracts.attachments import UNKNOWN_TYPE, Attachment
 from libs.contracts.errors import Invalid, NotFound, TooLarge
 
-from .limits import invalid
+from .limits import USUAL, invalid
 
 MIB = 1024 * 1024
-FILES = 5
 
 
 class UploadLimits(Struct, frozen=True, kw_only=True):
@@ -63,7 +62,9 @@ def upload_reply(attachment: Attachment) -> UploadReply:
     )
 
 
-def check_attachment_ids(given: Sequence[object], most: int = FILES, *, where: str = "body") -> list[str]:
+def check_attachment_ids(
+    given: Sequence[object], most: int = USUAL.files_per_message, *, where: str = "body"
+) -> list[str]:
     """Give the ids by which a message names its uploads, each once. Whose they are is not known here.
 
     Raises:

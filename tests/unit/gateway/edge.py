@@ -27,6 +27,7 @@ from services.gateway.app.pace import Pace
 from services.gateway.app.platform import Platform, Statistics
 from services.gateway.app.sessions import Sessions
 from services.gateway.app.uploads import Uploads
+from services.gateway.domain.limits import Limits
 from services.gateway.domain.rates import networks
 from services.gateway.domain.uploads import UploadLimits
 from services.gateway.routes import served
@@ -99,6 +100,7 @@ async def gateway(**options: Any) -> AsyncIterator[Gateway]:
     log = structlog.get_logger()
     origins = options.pop("cors_origins", [])
     admin_token = options.pop("admin_token", None)
+    limits = options.pop("limits", Limits())
     limiter = RateLimiter(None)
     pace = Pace(limiter, options.pop("request_rate", None), kind="http", detail="Too fast")
     message_pace = Pace(limiter, options.pop("message_rate", None), kind="messages", detail="Too fast")
@@ -121,12 +123,12 @@ async def gateway(**options: Any) -> AsyncIterator[Gateway]:
         )  # fmt: skip
         running.sockets = Sockets(
             running.chat, hubs, mint=mint, now=clock, log=log, origins=origins, most=options.pop("most", 100),
-            most_per_session=options.pop("most_per_session", 3),
+            most_per_session=options.pop("most_per_session", 3), limits=limits,
         )  # fmt: skip
         unlimited = frozenset(route.path for route in routes if route.unlimited)
         pacing = Pacing(pace, unlimited=unlimited, trusted=networks(options.pop("trusted_proxies", [])))
         running.edge = Edge(pacing, mint=mint, log=log, statistics=statistics, cors_origins=origins)
-        files = Files(Uploads(running.desk, Blobs(), log, tenant=TENANT, mint=mint, limits=UploadLimits()))
+        files = Files(Uploads(running.desk, Blobs(), log, tenant=TENANT, mint=mint, limits=UploadLimits()), limits)
         http = Http(
             Sessions(running.desk, TENANT, mint),
             running.chat,
@@ -134,17 +136,18 @@ async def gateway(**options: Any) -> AsyncIterator[Gateway]:
             platform,
             hubs,
             files=files,
+            limits=limits,
         )
         binding = Binding(
             http,
             running.sockets,
             files,
-            Docs(routes, "0"),
+            Docs(routes, "0", limits),
             Pages(),
             admin_token=admin_token,
             draining=lambda: running.draining,
         )
-        app = application(routes, binding, running.edge)
+        app = application(routes, binding, running.edge, limits)
         app[BODY_S] = options.pop("body_s", 5.0)
         server = TestServer(app)
         assert not options, options

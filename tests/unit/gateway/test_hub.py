@@ -12,6 +12,7 @@ from services.gateway.app.chat import Chat
 from services.gateway.app.conversation import WAITING_MESSAGES, Conversation
 from services.gateway.app.participant import Participant
 from services.gateway.app.platform import Statistics
+from services.gateway.domain.limits import Limits
 from services.gateway.domain.position import Position, session_tag
 
 from .fakes import NOW, TENANT, Desk, Screen, clock, free, running_hubs
@@ -36,7 +37,7 @@ async def talking(desk, hubs, room):
     """A client that can send."""
     chat = Chat(desk, hubs, Statistics(NOW), free(), tenant=TENANT, mint=mint, now=clock, send_timeout=1)
     async with asyncio.TaskGroup() as tasks, client(hubs, room) as screen:
-        screen.conversation = Conversation(chat, screen.hub, screen.participant, tasks.create_task)
+        screen.conversation = Conversation(chat, screen.hub, screen.participant, tasks.create_task, Limits())
         yield screen
 
 

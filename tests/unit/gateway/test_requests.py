@@ -37,9 +37,9 @@ def test_an_id_of_ours_passes():
 
 
 def test_a_message_has_1_to_4000_characters_after_trimming():
-    assert limits.check_content("  " + "x" * 4000 + "\n") == "x" * 4000
+    assert limits.check_content("  " + "x" * 4000 + "\n", 4000) == "x" * 4000
     for text in ("", " \n\t", "x" * 4001, "a\0b"):
-        fault = refused(limits.check_content, text)
+        fault = refused(limits.check_content, text, 4000)
         assert (fault.status, fault.code) == (422, "invalid_message")
         assert fault.errors[0].loc == ["body", "message"]
 
@@ -55,12 +55,12 @@ def test_metadata_is_given_under_either_name_and_bounded():
 
 
 def test_json_is_bounded_in_depth():
-    assert read_json(b"") == {}
-    assert read_json(b"[" * 32 + b"]" * 32)
+    assert read_json(b"", 32) == {}
+    assert read_json(b"[" * 32 + b"]" * 32, 32)
     for deep in (33, 100_000):
-        assert refused(read_json, b"[" * deep + b"]" * deep).code == "json_too_deep"
+        assert refused(read_json, b"[" * deep + b"]" * deep, 32).code == "json_too_deep"
     for broken in (b"{", b"\xff", b'"\\ud800"', b"NaN"):
-        assert refused(read_json, broken).code == "invalid_json"
+        assert refused(read_json, broken, 32).code == "invalid_json"
 
 
 def test_a_wrong_type_names_its_field():
@@ -130,7 +130,7 @@ def test_a_frame_of_a_wrong_field_type_names_the_field():
 )
 def test_messages_that_cannot_be_posted(fields, code):
     frame = read_frame(msgspec.json.encode({"type": "message", **fields}))
-    assert refused(read_draft, frame).code == code
+    assert refused(read_draft, frame, limits.Limits()).code == code
 
 
 def test_unknown_fields_of_a_frame_are_ignored():

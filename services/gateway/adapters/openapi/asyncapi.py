@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from ...domain.limits import Limits
 from .document import CLIENT_FRAMES, SERVER_FRAMES
-from .schemas import components, schema_of
+from .schemas import bounds, components, schema_of
 
 
-def frames_document(version: str) -> dict[str, Any]:
+def frames_document(version: str, limits: Limits) -> dict[str, Any]:
     """Give the AsyncAPI document."""
     kinds = [*CLIENT_FRAMES, *SERVER_FRAMES]
     names = {kind: kind.__name__ for kind in kinds}
@@ -30,7 +31,7 @@ def frames_document(version: str) -> dict[str, Any]:
             "tell": {"action": "send", "channel": channel, "messages": [_in_channel(each) for each in SERVER_FRAMES]},
         },
         "components": {
-            "schemas": components(CLIENT_FRAMES, SERVER_FRAMES),
+            "schemas": components(CLIENT_FRAMES, SERVER_FRAMES, bounds(limits)),
             "messages": {
                 name: {
                     "name": kind.__struct_config__.tag,

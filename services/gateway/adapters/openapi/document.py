@@ -7,10 +7,11 @@ from typing import Any, Protocol
 
 from libs.contracts import frames
 
+from ...domain.limits import USUAL, Limits, size
 from ..problem import Problem
 from .operation import JSON, Answer, Operation
-from .operations import OPERATIONS
-from .schemas import Schema, components, properties_of, schema_of
+from .operations import operations
+from .schemas import Schema, bounds, components, properties_of, schema_of
 
 _PROBLEM = "application/problem+json"
 _EVERY_ANSWER = ("X-Request-ID", "X-Process-Time")
@@ -78,22 +79,23 @@ class Shown(Protocol):
         ...
 
 
-def document(routes: Iterable[Shown], version: str) -> dict[str, Any]:
-    """Give the OpenAPI document of these routes."""
+def document(routes: Iterable[Shown], version: str, limits: Limits = USUAL) -> dict[str, Any]:
+    """Give the OpenAPI document of these routes, with the limits that are in force."""
+    known = operations(limits)
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
-        operation = OPERATIONS.get(route.operation)
+        operation = known.get(route.operation)
         if operation is not None:
             path = _PLACE.sub(r"{\1}", route.path)
-            paths.setdefault(path, {})[route.method.lower()] = _told(route, operation, path)
-    used = [OPERATIONS[route.operation] for route in routes if route.operation in OPERATIONS]
+            paths.setdefault(path, {})[route.method.lower()] = _told(route, operation, path, limits)
+    used = [known[route.operation] for route in routes if route.operation in known]
     return {
         "openapi": "3.1.0",
         "info": {"title": "Deskbus", "version": version, "description": "Customer support: sessions, chat, search."},
         "servers": [{"url": "/"}],
         "paths": paths,
         "components": {
-            "schemas": _schemas(used),
+            "schemas": _schemas(used, limits),
             "headers": {name: _header(*facts) for name, facts in _HEADERS.items()},
             "parameters": {"X-Request-ID": _request_id()},
             "securitySchemes": {
@@ -104,10 +106,10 @@ def document(routes: Iterable[Shown], version: str) -> dict[str, Any]:
     }
 
 
-def _schemas(used: list[Operation]) -> dict[str, Schema]:
+def _schemas(used: list[Operation], limits: Limits) -> dict[str, Schema]:
     sent = [operation.body for operation in used if operation.body is not None]
     got = [answer.kind for operation in used for answer in operation.answers.values() if answer.kind is not None]
-    return components([*sent, *CLIENT_FRAMES], [*got, Problem, *SERVER_FRAMES])
+    return components([*sent, *CLIENT_FRAMES], [*got, Problem, *SERVER_FRAMES], bounds(limits))
 
 
 def _header(description: str, kind: str, required: bool) -> dict[str, Any]:
@@ -121,7 +123,7 @@ def _request_id() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _told(route: Shown, operation: Operation, path: str) -> dict[str, Any]:
+def _told(route: Shown, operation: Operation, path: str, limits: Limits) -> dict[str, Any]:
     headers = (*_EVERY_ANSWER, *(() if route.unlimited else _LIMITED))
     answers = {str(status): _answer(answer, headers) for status, answer in operation.answers.items()}
     faults = {
@@ -138,11 +140,13 @@ def _told(route: Shown, operation: Operation, path: str) -> dict[str, Any]:
         "responses": {**answers, **faults},
     }
     if operation.body is not None or operation.forms:
-        told["requestBody"] = _body(operation)
+        told["requestBody"] = _body(operation, limits)
     if route.admin:
         told["security"] = [{"bearer": []}, {"token": []}, {}]
     if route.operation == "converse":
-        told["x-frames"] = {"client": _refs(CLIENT_FRAMES), "server": _refs(SERVER_FRAMES)}
+        told["x-frames"] = {
+            "client": _refs(CLIENT_FRAMES), "server": _refs(SERVER_FRAMES), "client_max_bytes": limits.frame_bytes,
+        }  # fmt: skip
     return told
 
 
@@ -166,10 +170,15 @@ def _parameters(operation: Operation, path: str) -> list[dict[str, Any]]:
     return [*placed, *asked, *operation.parameters, {"$ref": "#/components/parameters/X-Request-ID"}]
 
 
-def _body(operation: Operation) -> dict[str, Any]:
+def _body(operation: Operation, limits: Limits) -> dict[str, Any]:
     content: dict[str, Any] = {} if operation.body is None else {JSON: {"schema": schema_of(operation.body)}}
     content |= {media: {"schema": schema} for media, schema in operation.forms.items()}
-    return {"required": operation.body_required, "content": content}
+    told: dict[str, Any] = {"required": operation.body_required, "content": content}
+    if operation.body is not None:
+        told["description"] = (
+            f"As JSON at most {size(limits.body_bytes)}, nested at most {limits.json_depth} levels deep"
+        )
+    return told
 
 
 def _answer(answer: Answer, headers: tuple[str, ...]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from ...domain.requests import (
     SessionQuery,
 )
 from ...domain.uploads import UploadReply
-from .operation import Answer, Operation
+from .operation import Answer, Operation, Schema
 
 _TALK = {
     "send_message": {"id": "$response.body#/session_id"},
@@ -40,17 +40,6 @@ def _query(name: str, description: str, *, required: bool = False, **schema: Any
 
 
 _FILE = {"type": "string", "contentMediaType": "application/octet-stream"}
-_IDS = {"type": "array", "items": {"type": "string"}, "description": "Ids of uploads of this session"}
-_FIELDS = {
-    "message": {"type": "string", "minLength": 1, "description": f"1 to {limits.MESSAGE_CHARACTERS} characters"},
-    "client_message_id": {"type": "string", "maxLength": limits.TOKEN_CHARACTERS},
-    "attachment_ids": _IDS,
-}
-_FORM = {"type": "object", "required": ["message"], "properties": _FIELDS}
-_MULTIPART = {
-    "type": "object", "required": ["message"],
-    "properties": {**_FIELDS, "attachments": {"type": "array", "maxItems": 5, "items": _FILE}},
-}  # fmt: skip
 _UPLOAD = {
     "type": "object", "required": ["file", "session_id"], "properties": {"file": _FILE, "session_id": {"type": "string"}},
 }  # fmt: skip
@@ -90,22 +79,6 @@ SESSIONS = {
 }  # fmt: skip
 
 CHAT = {
-    "send_message": Operation(
-        tag="Chat", summary="Send a message and get its answer",
-        description="200 once the answer is stored; 202 with `Prefer: respond-async`, or when the answer takes longer "
-        "than a request may: it will be in the history and on the WebSocket.",
-        body=NewMessage, body_required=True,
-        forms={"multipart/form-data": _MULTIPART, "application/x-www-form-urlencoded": _FORM},
-        parameters=(_header("Prefer", "`respond-async`: do not wait for the answer"),),
-        answers={
-            200: Answer(description="The stored answer", kind=ChatResponse, links={
-                "history": _TALK["history"], "give_feedback": {"message_id": "$response.body#/message_id"}}),
-            202: Answer(description="The message is stored", kind=Accepted, headers=("Preference-Applied",)),
-        },
-        faults={400: ("session_ended", "bad_form", "upload_stalled"), 404: ("attachment_not_found",), 413: ("file_too_large",),
-                415: ("unsupported_media_type",), 422: ("invalid_message", "invalid_attachment"),
-                429: ("rate_limited",)},
-    ),
     "history": Operation(
         tag="Chat", summary="Read the messages of a session", query=HistoryQuery,
         answers={200: Answer(description="Some of its messages", kind=HistoryPage)},
@@ -191,4 +164,42 @@ PLATFORM = {
     ),
 }  # fmt: skip
 
-OPERATIONS: dict[str, Operation] = {**SESSIONS, **CHAT, **PLATFORM}
+
+def operations(within: limits.Limits) -> dict[str, Operation]:
+    """Give the operations of a gateway with these limits, by their names."""
+    return {**SESSIONS, "send_message": _send_message(within), **CHAT, **PLATFORM}
+
+
+def _send_message(within: limits.Limits) -> Operation:
+    return Operation(
+        tag="Chat", summary="Send a message and get its answer",
+        description="200 once the answer is stored; 202 with `Prefer: respond-async`, or when the answer takes longer "
+        "than a request may: it will be in the history and on the WebSocket.",
+        body=NewMessage, body_required=True, forms=_message_forms(within),
+        parameters=(_header("Prefer", "`respond-async`: do not wait for the answer"),),
+        answers={
+            200: Answer(description="The stored answer", kind=ChatResponse, links={
+                "history": _TALK["history"], "give_feedback": {"message_id": "$response.body#/message_id"}}),
+            202: Answer(description="The message is stored", kind=Accepted, headers=("Preference-Applied",)),
+        },
+        faults={400: ("session_ended", "bad_form", "upload_stalled"), 404: ("attachment_not_found",), 413: ("file_too_large",),
+                415: ("unsupported_media_type",), 422: ("invalid_message", "invalid_attachment"),
+                429: ("rate_limited",)},
+    )  # fmt: skip
+
+
+def _message_forms(within: limits.Limits) -> dict[str, Schema]:
+    fields = {
+        "message": {"type": "string", "minLength": 1, "description": f"1 to {within.message_characters} characters"},
+        "client_message_id": {"type": "string", "maxLength": limits.TOKEN_CHARACTERS},
+        "attachment_ids": {
+            "type": "array", "items": {"type": "string"},
+            "description": f"Ids of uploads of this session, at most {within.files_per_message} a message",
+        },
+    }  # fmt: skip
+    files = {"type": "array", "maxItems": within.files_per_message, "items": _FILE}
+    form = {"type": "object", "required": ["message"], "properties": fields}
+    return {
+        "multipart/form-data": {**form, "properties": {**fields, "attachments": files}},
+        "application/x-www-form-urlencoded": form,
+    }

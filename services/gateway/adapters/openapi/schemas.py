@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -14,20 +14,17 @@ from libs.contracts.frames import Frame
 from ...domain import limits
 
 Schema = dict[str, Any]
+Bounds = Mapping[tuple[str, str], Schema]
 
 REF = "#/components/schemas/{name}"
 _ATTRIBUTE = re.compile(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", re.MULTILINE)
 _NOT_BLANK = r"^[^\u0000]*\S[^\u0000]*$"
 
 # What the structs cannot say, because it is checked elsewhere: after trimming, or of values that are kept as they come.
-_BOUNDS: dict[tuple[str, str], Schema] = {
+_BOUNDS: Bounds = {
     ("NewSession", "user_id"): {"maxLength": limits.TOKEN_CHARACTERS},
     ("NewSession", "metadata"): {"description": f"At most {limits.METADATA_BYTES // 1024} KiB as JSON, without NUL"},
     ("NewSession", "tool_metadata"): {"description": "The old name of `metadata`", "deprecated": True},
-    ("NewMessage", "message"): {
-        "minLength": 1, "pattern": _NOT_BLANK,
-        "description": f"1 to {limits.MESSAGE_CHARACTERS} characters after trimming",
-    },
     ("NewMessage", "client_message_id"): {
         "maxLength": limits.TOKEN_CHARACTERS,
         "description": "The client's own id: the same one always gives the same message and answer",
@@ -37,11 +34,25 @@ _BOUNDS: dict[tuple[str, str], Schema] = {
     },
     ("NewSearch", "filters"): {"maxProperties": limits.FILTERS},
     ("NewFeedback", "comment"): {"maxLength": limits.COMMENT_CHARACTERS},
-    ("ClientMessage", "content"): {"minLength": 1, "pattern": _NOT_BLANK},
 }  # fmt: skip
 
 
-def components(requests: Iterable[Any], answers: Iterable[Any]) -> dict[str, Schema]:
+def bounds(within: limits.Limits) -> Bounds:
+    """Give what the structs cannot say, of a gateway with these limits."""
+    text = {
+        "minLength": 1, "pattern": _NOT_BLANK, "description": f"1 to {within.message_characters} characters after trimming",
+    }  # fmt: skip
+    ids = {"description": f"Ids of uploads of this session, at most {within.files_per_message} a message"}
+    return {
+        **_BOUNDS,
+        ("NewMessage", "message"): text,
+        ("NewMessage", "attachment_ids"): ids,
+        ("ClientMessage", "content"): text,
+        ("ClientMessage", "attachment_ids"): ids,
+    }
+
+
+def components(requests: Iterable[Any], answers: Iterable[Any], bounds: Bounds) -> dict[str, Schema]:
     """Give the schemas of these types and of all that they are made of.
 
     What a client sends may leave out what has a default; what it gets has every field.
@@ -52,7 +63,7 @@ def components(requests: Iterable[Any], answers: Iterable[Any]) -> dict[str, Sch
     for info in _structs([*requests, *answers]):
         name = info.cls.__name__
         _describe(schemas[name], info.cls)
-        _complete(name, schemas[name], info, whole=name not in sent)
+        _complete(name, schemas[name], info, bounds, whole=name not in sent)
     return schemas
 
 
@@ -88,13 +99,13 @@ def _describe(schema: Schema, cls: type) -> None:
             schema["properties"][name] = {**shown, "description": " ".join(said.split())}
 
 
-def _complete(name: str, schema: Schema, info: StructType, *, whole: bool) -> None:
+def _complete(name: str, schema: Schema, info: StructType, bounds: Bounds, *, whole: bool) -> None:
     required: set[str] = set(schema.get("required", []))
     for field in info.fields:
         shown = schema["properties"][field.encode_name]
         if isinstance(field.type, DateTimeType) or _may_be_time(field.type):
             shown.update({"format": "date-time"})
-        shown.update(_BOUNDS.get((name, field.encode_name), {}))
+        shown.update(bounds.get((name, field.encode_name), {}))
         if whole and _is_written(field, info):
             required.add(field.encode_name)
             shown.pop("default", None)
@@ -115,7 +126,7 @@ def _may_be_time(kind: Type) -> bool:
 
 def properties_of(struct: type[Struct]) -> list[tuple[str, Schema, bool]]:
     """Give a query's parameters: each one's name, schema, and whether it must be there."""
-    schema = components([struct], [])[struct.__name__]
+    schema = components([struct], [], _BOUNDS)[struct.__name__]
     required = set(schema["required"])
     return [(name, _without_null(shown), name in required) for name, shown in schema["properties"].items()]
 
