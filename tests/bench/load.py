@@ -8,6 +8,7 @@ result in a file. It stops by itself.
 
 import asyncio
 import gc
+import secrets
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -25,6 +26,8 @@ from .checker import Stream
 _ANSWER_S = 20.0
 _SPREAD_S = 1.2  # over which the sessions begin, so that they do not all ask at once
 _AT_ONCE = 16
+# Tells this process's questions from those of the rounds before it, whose answers the system may have cached.
+_RUN = secrets.token_hex(3)
 # What the customers ask, different each time so that no cache of questions helps.
 _QUESTIONS = (
     "How long does standard shipping to {} take?",
@@ -91,7 +94,7 @@ def mark(name: str) -> None:
 
 def question(number: int) -> str:
     """Give a question that was not asked before."""
-    return _QUESTIONS[number % len(_QUESTIONS)].format(f"Town {number}")
+    return _QUESTIONS[number % len(_QUESTIONS)].format(f"Town {_RUN} {number}")
 
 
 class Talker:
