@@ -7,6 +7,7 @@ be read, or still fails then, goes to DEADLETTERS with its reason.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Generic
 
 import msgspec
@@ -63,7 +64,8 @@ class EventConsumer(Generic[Payload]):
                 for message in await _fetch(subscription):
                     await self._handle(message)
         finally:
-            await subscription.unsubscribe()
+            with suppress(NatsError, OSError):  # a broker that is away must not turn a cancellation into a fault
+                await subscription.unsubscribe()
 
     async def _handle(self, message: Msg) -> None:
         context = _context(message)

@@ -8,7 +8,9 @@ repeats by `Nats-Msg-Id`. A broker that is full or away delays the history and n
 
 import asyncio
 from collections import defaultdict
+from contextlib import suppress
 
+import asyncpg
 import structlog
 from nats.errors import Error as NatsError
 
@@ -74,7 +76,8 @@ class Relay:
             while True:
                 await self._relay_batch(work)
         finally:
-            await work.raw.execute("select pg_advisory_unlock_all()")
+            with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):  # the lock went with the connection
+                await work.raw.execute("select pg_advisory_unlock_all()")
 
     async def _relay_batch(self, work: Work) -> None:
         self._wake.clear()

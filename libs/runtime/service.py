@@ -30,6 +30,7 @@ S = TypeVar("S", bound=CommonSettings)
 Build = Callable[["Scope", S], Awaitable[None]]
 
 VERSION = "0.1.0"
+_CANCEL_AGAIN_S = 1.0
 
 
 class NotReady(Exception):
@@ -139,9 +140,11 @@ class Scope:
                 self.log.warning("drain_failed", part=name, error=type(error).__name__)
 
     async def _cancel_background(self) -> None:
-        for task in self._background:
-            task.cancel()
-        await asyncio.gather(*self._background, return_exceptions=True)
+        """Cancel until all have ended: a fault on the way out can swallow a cancellation."""
+        while running := [task for task in self._background if not task.done()]:
+            for task in running:
+                task.cancel()
+            await asyncio.wait(running, timeout=_CANCEL_AGAIN_S)
 
 
 def _refuse_failed(results: list[CheckResult]) -> None:
