@@ -243,21 +243,6 @@ async def test_an_event_is_handled_until_it_is_done(consumed: NatsBus) -> None:
     assert (await consumed.jetstream.stream_info("DEADLETTERS")).state.messages == 0
 
 
-async def test_a_consumer_ends_when_it_is_told_to_while_the_broker_is_away(tmp_path: Path) -> None:
-    from tests.support.system import real_servers
-
-    with real_servers(tmp_path) as servers:
-        async with NatsBus.connect(servers.environment["DESKBUS_NATS_URL"], "test") as bus:
-            running = asyncio.create_task(EventConsumer(bus, "agent", bus_map.SESSION_DELETED, Handled()).run())
-            await asyncio.sleep(0.3)
-            servers.kill("nats")
-            await asyncio.sleep(0.1)
-            running.cancel()
-            done, _ = await asyncio.wait([running], timeout=5)
-            assert done
-            assert running.cancelled()
-
-
 @pytest.mark.parametrize(
     ("fault", "data", "reason"), [(NotFound("gone", ""), None, "gone"), (None, b"{nonsense", "unreadable")]
 )
