@@ -17,6 +17,7 @@ class Subscriber:
         self._url = url
         self._client: Client | None = None
         self.seen: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
+        self.deleted: set[str] = set()
         self.faults: list[str] = []
 
     async def __aenter__(self) -> Self:
@@ -37,7 +38,10 @@ class Subscriber:
     async def _apply(self, message: nats.aio.msg.Msg) -> None:
         subject, headers = parse_subject(message.subject), message.headers or {}
         number, last = int(headers["ce-evseq"]), len(self.seen[subject.key])
-        if number != last + 1:
+        if subject.name == "session_deleted":
+            # The last word about a session: what came before it may be gone already.
+            self.deleted.add(subject.key)
+        elif number != last + 1:
             self.faults.append(f"{subject.key}: {number} ({subject.name}) after {last}")
         else:
             self.seen[subject.key].append((number, subject.name))
