@@ -17,11 +17,14 @@ from .figures import lateness, median, percentile
 from .stage import Load, Started, Target, WithoutSearch, deskbus, floor
 
 LEVELS = (1, 32, 128)
-PARTS = ("stream", "started")
+PARTS = ("stream", "sockets", "started")
 _COALESCING_MS = 35.0
-_IDLE_SOCKETS = 1000
+_IDLE_SOCKETS = 2000
 _ANSWERS_AT_ONCE = 16
 _MOST_S = 240.0
+_RESUMES = 60
+_LISTENERS, _WATCHED = 49, 4
+_STREAMS, _LONG_TOKENS, _LONG_INTERVAL_MS = 500, 120, 80
 
 
 def main() -> int:
@@ -35,12 +38,14 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="deskbus-bench-") as place:
         if "started" in asked.parts:
             found["started"] = _started(Path(place))
+        if "sockets" in asked.parts:
+            found["sockets"] = _sockets(Path(place))
         if "stream" in asked.parts:
             found["stream"] = _stream(Path(place), asked, found["spins"], begun + _MOST_S)
     found["seconds"] = time.monotonic() - begun
     found["faults"] = [
         fault for runs in found.get("stream", {}).get("runs", {}).values() for run in runs for fault in run["faults"]
-    ]
+    ] + found.get("sockets", {}).get("faults", [])
     text = report.text(found)
     print(text)
     if asked.write:
@@ -127,6 +132,57 @@ def _figures(messages: list[dict[str, Any]]) -> dict[str, float]:
         for name, values in series.items()
         for label, share in (("50", 0.5), ("99", 0.99))
     } | {"frames": median(timed["frames"] for timed in messages)}
+
+
+# --- sockets
+
+
+def _sockets(place: Path) -> dict[str, Any]:
+    """Measure coming back in the middle of an answer, many who watch one conversation, and many answers at once."""
+    with ExitStack() as stack:
+        _say("starting the floor and a system")
+        bare = stack.enter_context(floor())
+        system = stack.enter_context(deskbus(WithoutSearch, "sockets", place / "sockets", gateways=2))
+        _say(f"{_RESUMES} clients come back in the middle of an answer")
+        resumed = {target.name: _measure(target, {"kind": "resume", "sessions": _RESUMES}) for target in (bare, system)}
+        _say(f"{_LISTENERS + 1} sockets on each of {_WATCHED} conversations")
+        watched = {
+            target.name: _measure(
+                target,
+                {"kind": "fan_out", "sessions": _WATCHED, "listeners": _LISTENERS, "measure_s": 8.0, "warm_s": 2.0},
+            )
+            for target in (bare, system)
+        }
+        _say(f"{_STREAMS} answers at once")
+        script = f"[tokens={_LONG_TOKENS}] [interval={_LONG_INTERVAL_MS}]"
+        job = {"kind": "many", "sessions": _STREAMS, "warm_s": 4.0, "script": script, "tokens": _LONG_TOKENS}
+        streamed = _measure(system, job)
+    whole: list[float] = []
+    for timed in streamed["messages"]:
+        if None not in timed["arrivals"]:
+            whole += lateness([at * 1000 for at in timed["arrivals"]], _LONG_INTERVAL_MS, _COALESCING_MS)[1]
+    gateway = watched["sockets"]
+    return {
+        "resume50": {name: percentile(run["took"], 0.5) * 1000 for name, run in resumed.items()},
+        "resume99": {name: percentile(run["took"], 0.99) * 1000 for name, run in resumed.items()},
+        "frame": {
+            "floor": watched["floor"]["cpu"]["floor"] / watched["floor"]["frames"] * 1e6,
+            "sockets": gateway["cpu"]["gateway"] / gateway["frames"] * 1e6,
+        },
+        "frames": {name: run["frames"] for name, run in watched.items()},
+        "at_once": streamed["at_once"],
+        "checked": sum(run["checked"] for run in (*watched.values(), streamed)) + _RESUMES,
+        "late50": percentile(whole, 0.5),
+        "late99": percentile(whole, 0.99),
+        "faults": [
+            f"sockets: {fault}" for run in (*resumed.values(), *watched.values(), streamed) for fault in run["faults"]
+        ],
+    }
+
+
+def _measure(target: Target, job: dict[str, Any]) -> dict[str, Any]:
+    with Load(target, job) as load:
+        return load.measured()
 
 
 # --- a system by `make start`

@@ -1,10 +1,13 @@
-"""The floor: a bare aiohttp server that streams the scripted answer over a WebSocket and stores nothing.
+"""The floor: a bare aiohttp server that streams the scripted answer over WebSockets and stores nothing.
+
+Sockets of one session hear its answers together.
 
 It speaks as much of the protocol as the load needs, one frame a token, and is what no system of this kind can beat.
 """
 
 import asyncio
 import sys
+from collections import defaultdict
 from itertools import count
 
 import msgspec
@@ -14,36 +17,44 @@ from aiohttp import WSMsgType, web
 from .checker import FIRST_MS, INTERVAL_MS, TOKENS
 
 _numbers = count()
+_rooms: defaultdict[str, list[web.WebSocketResponse]] = defaultdict(list)
 
 
 async def converse(request: web.Request) -> web.StreamResponse:
-    """Answer each message of a socket."""
+    """Answer each message of a socket, to all sockets of its session."""
     socket = web.WebSocketResponse(compress=False)
     await socket.prepare(request)
-    await _tell(socket, type="connected")
-    async for message in socket:
-        if message.type is WSMsgType.TEXT:
-            asked = msgspec.json.decode(message.data)
-            await _answer(socket, asked["client_message_id"])
+    room = _rooms[request.query["session_id"]]
+    room.append(socket)
+    await _tell([socket], type="connected")
+    try:
+        async for message in socket:
+            if message.type is WSMsgType.TEXT:
+                asked = msgspec.json.decode(message.data)
+                await _tell([socket], type="acknowledged", client_message_id=asked["client_message_id"])
+                await _answer(room)
+    finally:
+        room.remove(socket)
     return socket
 
 
-async def _answer(socket: web.WebSocketResponse, client_message_id: str) -> None:
+async def _answer(room: list[web.WebSocketResponse]) -> None:
     clock = asyncio.get_running_loop().time
     started, turn_id, text = clock(), f"turn_{next(_numbers):06d}", ""
     turn = {"turn_id": turn_id, "attempt": 1}
-    await _tell(socket, type="acknowledged", client_message_id=client_message_id)
-    await _tell(socket, type="start", **turn)
+    await _tell(room, type="start", **turn)
     for number in range(TOKENS):
         await asyncio.sleep(started + (FIRST_MS + number * INTERVAL_MS) / 1000 - clock())
         token = f"{turn_id[-6:]}:{number} "
-        await _tell(socket, type="text", content=token, offset=len(text), **turn)
+        await _tell(room, type="text", content=token, offset=len(text), **turn)
         text += token
-    await _tell(socket, type="complete", message={"content": text}, **turn)
+    await _tell(room, type="complete", message={"content": text}, **turn)
 
 
-async def _tell(socket: web.WebSocketResponse, **frame: object) -> None:
-    await socket.send_frame(msgspec.json.encode(frame), WSMsgType.TEXT)
+async def _tell(sockets: list[web.WebSocketResponse], **frame: object) -> None:
+    data = msgspec.json.encode(frame)
+    for socket in list(sockets):
+        await socket.send_frame(data, WSMsgType.TEXT)
 
 
 async def alive(_: web.Request) -> web.Response:

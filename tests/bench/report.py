@@ -36,6 +36,8 @@ def text(found: dict[str, Any]) -> str:
     parts = [_noise(found)]
     if stream := found.get("stream"):
         parts += [_streams(stream["runs"]), _processes(stream)]
+    if sockets := found.get("sockets"):
+        parts.append(_sockets(sockets))
     if started := found.get("started"):
         parts.append(_started(started))
     return "\n\n".join([*parts, _faults(found)])
@@ -131,6 +133,31 @@ def _processes(stream: dict[str, Any]) -> str:
     return _table(head, [*rows, sums])
 
 
+def _sockets(found: dict[str, Any]) -> str:
+    def row(label: str, figures: dict[str, float], aim: str) -> list[str]:
+        ratio = figures["sockets"] / figures["floor"]
+        return [label, _number(figures["floor"]), _number(figures["sockets"]), _number(ratio), aim]
+
+    rows = [
+        row(
+            "back in the middle of an answer, at another gateway: to the missed text, p50, ms",
+            found["resume50"],
+            "30 ms",
+        ),
+        row("the same, p99, ms", found["resume99"], ""),
+        row("CPU per frame and socket, 50 sockets a session, us", found["frame"], "2x"),
+        ["answers streaming at once", "", _number(found["at_once"]), "", "500"],
+        ["late per token meanwhile, p50, ms", "", _number(found["late50"]), "", ""],
+        ["late per token meanwhile, p99, ms", "", _number(found["late99"]), "", ""],
+    ]
+    delivered = " / ".join(_number(count) for count in found["frames"].values())
+    head = ["sockets", "floor", "measured", "measured / floor", "aim"]
+    return (
+        _table(head, rows)
+        + f"\n\nFrames delivered to those who watched: {delivered}. The floor resumes nothing: its time is the handshake's."
+    )
+
+
 def _started(found: dict[str, Any]) -> str:
     rss, pss = (sum(pair[place] for pair in found["memory"].values()) / _MB for place in (0, 1))
     rows = [
@@ -156,9 +183,9 @@ def _started(found: dict[str, Any]) -> str:
 
 def _faults(found: dict[str, Any]) -> str:
     runs = [run for each in found.get("stream", {}).get("runs", {}).values() for run in each]
-    if not runs:
+    if not runs and "sockets" not in found:
         return ""
-    checked = sum(run["checked"] for run in runs)
+    checked = sum(run["checked"] for run in runs) + found.get("sockets", {}).get("checked", 0)
     if not found["faults"]:
         return f"Checked {checked} answers: no token lost, doubled, reordered or foreign; all stored as streamed."
     return "\n".join([f"FAULTS in {checked} answers: {len(found['faults'])}", *found["faults"][:20]])

@@ -23,16 +23,16 @@ from tests.support.system import ROOT, System, clean_environment, real_servers
 
 from . import machine
 
-# Settings that the load needs. An agent has 64 slots unless told otherwise, so that 128 sessions would queue for them.
-SETTINGS: dict[str, object] = {"rate_limit_enabled": "false", "model": "scripted", "agent_slots": 256}
+# Settings that the load needs. An agent has 64 slots unless told otherwise, so that 500 sessions would queue for them.
+SETTINGS: dict[str, object] = {"rate_limit_enabled": "false", "model": "scripted", "agent_slots": 512}
 
 
 class Target:
-    """Something that load goes to: its address, and the processes that it consists of."""
+    """Something that load goes to: its address, that of its last gateway, and the processes that it consists of."""
 
     def __init__(self, name: str, url: str, roots: dict[str, int], *, stored: bool = True) -> None:
         self.name = name
-        self.url = url
+        self.url = self.last_url = url
         self.roots = roots
         self.stored = stored
 
@@ -59,13 +59,17 @@ def model_folder() -> Path:
 
 
 @contextmanager
-def deskbus(kind: type[System], name: str, folder: Path) -> Iterator[Target]:
+def deskbus(kind: type[System], name: str, folder: Path, *, gateways: int = 1) -> Iterator[Target]:
     """Run Deskbus with the scripted model over servers of its own."""
     with ExitStack() as stack:
         servers: Servers = stack.enter_context(real_servers(folder / "servers"))
-        system = stack.enter_context(kind(servers, folder / "system", model_folder(), **SETTINGS))
-        roots = {service: process.pid for (service, _), process in system.processes.items()}
-        yield Target(name, system.url, roots | {server: servers.pid(server) for server in servers.names})
+        system = stack.enter_context(
+            kind(servers, folder / "system", model_folder(), {"gateway": gateways}, **SETTINGS)
+        )
+        roots = {service: process.pid for (service, place), process in system.processes.items() if not place}
+        target = Target(name, system.url, roots | {server: servers.pid(server) for server in servers.names})
+        target.last_url = system.gateway(gateways - 1)
+        yield target
 
 
 @contextmanager
@@ -153,7 +157,13 @@ class Load:
         self._target = target
         self._folder = tempfile.TemporaryDirectory(prefix="deskbus-load-")
         self._result = Path(self._folder.name) / "result.json"
-        words = {"url": target.url, "stored": target.stored, "result": str(self._result), **job}
+        words = {
+            "url": target.url,
+            "last_url": target.last_url,
+            "stored": target.stored,
+            "result": str(self._result),
+            **job,
+        }
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.bench.load", msgspec.json.encode(words).decode()], cwd=ROOT,
             env=clean_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
