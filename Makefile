@@ -17,7 +17,7 @@ unexport Q
 export QUESTION = $(value Q)
 export FOLLOW SINCE SESSION ARGS
 
-.PHONY: help run start stop url status logs ask chat events test check unit integration e2e browser bench clean environment
+.PHONY: help run start stop url status logs ask chat events test check unit integration e2e browser bench chaos clean environment
 
 help: ## print this list
 	@echo 'Deskbus: an AI customer-support backend on a message bus.'
@@ -84,6 +84,10 @@ check: environment ## format, lint, types, import rules, architecture and unit t
 
 bench: environment ## measure the whole system beside a floor (under 4 minutes); ARGS=--write keeps the table in docs
 	@exec .venv/bin/python -m tests.bench $(ARGS)
+
+# ARGS: --seed N repeats a run, --parts kills pauses restarts cuts siege servers chooses.
+chaos: environment ## kill, stop, cut and flood under load: make chaos MINUTES=20 (short forms are in make test)
+	@exec .venv/bin/python -m tests.chaos --minutes '$(or $(MINUTES),20)' $(ARGS)
 
 clean: ## stop what runs and remove data, environment and caches (asks nothing)
 	@if test -x .venv/bin/python; then $(LOCAL) erase; fi

@@ -27,3 +27,20 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     attempt: int = 0
     text: str = ""
     sources: Sources | None = None
+
+
+class AskFacts(Struct, frozen=True):
+    """Ask what is remembered of the session that the subject names."""
+
+
+class KnownFact(Struct, frozen=True):
+    """Something that a customer has told about themselves: `email`, `phone`, `order` and the like."""
+
+    kind: str
+    value: str
+
+
+class KnownFacts(Struct, frozen=True):
+    """What is remembered of a session, what was told last at the end."""
+
+    facts: list[KnownFact]

@@ -1,6 +1,6 @@
 """Every message that crosses a process boundary, on one screen."""
 
-from . import agent, attachments, health, knowledge, session
+from . import agent, attachments, gateway, health, knowledge, operators, session
 from .channels import Event, Live, Rpc
 
 # --- session: asked by the gateway (key: the session)
@@ -13,7 +13,18 @@ CLEAN_UP = Rpc("session", "clean_up", session.CleanUp, session.CleanedUp, timeou
 GIVE_FEEDBACK = Rpc("session", "give_feedback", session.GiveFeedback, session.Message)
 POST_MESSAGE = Rpc("session", "post_message", session.PostMessage, session.MessagePosted)
 HISTORY = Rpc("session", "history", session.GetHistory, session.History)
+CANCEL_TURN = Rpc("session", "cancel_turn", session.CancelTurn, session.Cancellation)
 EVENTS_AFTER = Rpc("session", "events_after", session.EventsAfter, session.EventsPage, quiet=True)
+
+# --- session: asked by the gateway for operators (key: the session; of `get_ticket` the ticket; `list_tickets` has none)
+TAKE_OVER = Rpc("session", "take_over", operators.TakeOver, session.Session)
+REPLY = Rpc("session", "reply", operators.Reply, session.MessagePosted)
+RELEASE = Rpc("session", "release", operators.Release, session.Session)
+RESOLVE_SESSION = Rpc("session", "resolve_session", operators.ResolveSession, session.Session)
+ADD_NOTE = Rpc("session", "add_note", operators.AddNote, operators.Note)
+LIST_NOTES = Rpc("session", "list_notes", operators.ListNotes, operators.Notes)
+LIST_TICKETS = Rpc("session", "list_tickets", operators.ListTickets, operators.TicketPage)
+GET_TICKET = Rpc("session", "get_ticket", operators.GetTicket, operators.TicketPacket)
 
 # --- session: asked by agents (claim: no key; the others: the session)
 CLAIM_TURN = Rpc("session", "claim_turn", session.ClaimTurn, session.ClaimReply, quiet=True)
@@ -24,6 +35,8 @@ FAIL_TURN = Rpc("session", "fail_turn", session.FailTurn, session.TurnSettled)
 # --- session: events (key: the session), from its event log
 SESSION_OPENED = Event("session", "session_opened", session.SessionOpened)
 SESSION_STATUS_CHANGED = Event("session", "session_status_changed", session.SessionStatusChanged)
+CONTROL_CHANGED = Event("session", "control_changed", operators.ControlChanged)
+NOTE_ADDED = Event("session", "note_added", operators.NoteAdded)
 SESSION_ESCALATED = Event("session", "session_escalated", session.SessionEscalated)
 SESSION_DELETED = Event("session", "session_deleted", session.SessionDeleted)
 FEEDBACK_GIVEN = Event("session", "feedback_given", session.FeedbackGiven)
@@ -35,17 +48,21 @@ TURN_CANCELLED = Event("session", "turn_cancelled", session.TurnCancelled)
 
 # --- session: live
 SESSION_EVENT = Live("session", "event", session.EventRecord)  # each committed event, for the sockets of its session
+TURN_REVOKED = Live("session", "turn_revoked", session.TurnRevoked)  # key: the agent that holds the turn
 TURN_READY = Live("session", "turn_ready", session.TurnReady)  # doorbell, one idle agent hears it
 OUTBOX_READY = Live("session", "outbox_ready", session.OutboxReady)  # doorbell, every replica's relay hears it
 
 # --- agent (key: the agent's instance; live: the session)
 SNAPSHOT = Rpc("agent", "snapshot", agent.AskSnapshot, agent.Snapshot, timeout=1.0, quiet=True)
 TURN_FRAME = Live("agent", "frame", agent.TurnFrame)
+RECALL = Rpc("agent", "recall", agent.AskFacts, agent.KnownFacts, timeout=1.0)  # key: the session; any agent answers
 
-# --- knowledge
+# --- gateway: live, told to the other gateways (key: the session)
+TYPING = Live("gateway", "typing", gateway.Typing)
+PRESENCE = Live("gateway", "presence", gateway.Presence)
+
+# --- knowledge; attachments: asked by the gateway, `texts` by agents (key: the session)
 SEARCH = Rpc("knowledge", "search", knowledge.Search, knowledge.SearchResult)
-
-# --- attachments: asked by the gateway, `texts` by agents (key: the session)
 REGISTER_ATTACHMENT = Rpc("attachments", "register", attachments.Register, attachments.Attachment)
 DESCRIBE_ATTACHMENTS = Rpc("attachments", "describe", attachments.Describe, attachments.Described)
 RESOLVE_ATTACHMENTS = Rpc("attachments", "resolve", attachments.Resolve, attachments.Resolved)

@@ -7,10 +7,12 @@ repeats nothing.
 from datetime import datetime
 from typing import Literal
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, field
 
+from .gateway import ClientRole, Present
 from .knowledge import Source
-from .session import Message, Priority, Rating, SessionStatus
+from .operators import Note
+from .session import Controller, Message, Priority, Rating, SessionStatus
 
 Stage = Literal["context", "attachments", "knowledge", "model", "tool"]
 
@@ -54,6 +56,19 @@ class ClientFeedback(ClientFrame):
     comment: str | None = None
 
 
+class ClientCancel(ClientFrame):
+    """Stops the running answer; only the one that it names, where it names one."""
+
+    turn_id: str | None = None
+
+
+class ClientTyping(ClientFrame):
+    """The person at this socket is writing, or has stopped."""
+
+    is_typing: bool | UnsetType = UNSET
+    camel_is_typing: bool | UnsetType = field(default=UNSET, name="isTyping")
+
+
 class ClientPing(ClientFrame):
     """Asks for a `pong`."""
 
@@ -72,6 +87,7 @@ class Connected(Frame):
     protocol: str
     resumed: bool
     server_version: str
+    controller: Controller = "agent"
 
 
 class Acknowledged(Frame):
@@ -140,10 +156,17 @@ class Complete(Frame):
 
 
 class Cancelled(Frame):
-    """The answer was called off; what was shown of it is void unless the history has it."""
+    """The answer was called off.
+
+    Attributes:
+        message: what was said by then, as it is stored, perhaps empty: the text frames, joined, equal its content. Where
+            there is none, what was shown is void.
+    """
 
     turn_id: str
     reason: str
+    attempt: int | UnsetType = UNSET
+    message: Message | None = None
 
 
 class Error(Frame):
@@ -162,9 +185,31 @@ class MessageAddedFrame(Frame, tag="message_added"):
 
 
 class SessionUpdated(Frame):
-    """The session's status changed."""
+    """The session's status changed, or who speaks for us; `operator` is the person who does."""
 
     status: SessionStatus
+    controller: Controller = "agent"
+    operator: str | None = None
+
+
+class UserTyping(Frame):
+    """Somebody else at this session is writing, or has stopped."""
+
+    client_id: str
+    is_typing: bool
+    role: ClientRole
+
+
+class PresenceFrame(Frame, tag="presence"):
+    """Who is connected to the session; for operators only."""
+
+    present: list[Present]
+
+
+class NoteAddedFrame(Frame, tag="note_added"):
+    """An operator wrote a note; for operators only."""
+
+    note: Note
 
 
 class Pong(Frame):
@@ -180,6 +225,6 @@ class Draining(Frame):
 
 
 class Resync(Frame):
-    """Frames were dropped: fetch the history from `seq`."""
+    """Frames were dropped: fetch the history from `seq`, and drop what you show of a running answer: it follows whole."""
 
     seq: int

@@ -13,6 +13,7 @@ TURN = "turn"
 ATTACHMENT = "att"
 DOCUMENT = "doc"
 TICKET = "tick"
+NOTE = "note"
 
 _ULID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+")

@@ -16,6 +16,7 @@ MessageStatus = Literal["complete", "cancelled", "failed"]
 
 
 Rating = Literal["up", "down"]
+Controller = Literal["agent", "operator", "nobody"]
 Priority = Literal["low", "normal", "high", "urgent"]
 
 
@@ -33,7 +34,13 @@ class Escalation(Struct, frozen=True, kw_only=True):
 
 
 class Ticket(Struct, frozen=True, kw_only=True):
-    """A hand-over to people that is open or was."""
+    """A hand-over to people that is open or was.
+
+    Attributes:
+        operator: who has taken the conversation over; None while nobody has.
+        claimed_at: when that was.
+        closed_at: when the conversation went back to the agent, or ended.
+    """
 
     ticket_id: str
     session_id: str
@@ -42,10 +49,18 @@ class Ticket(Struct, frozen=True, kw_only=True):
     priority: Priority
     created_at: datetime
     status: Literal["open", "closed"] = "open"
+    operator: str | None = None
+    claimed_at: datetime | None = None
+    closed_at: datetime | None = None
 
 
 class Session(Struct, frozen=True, kw_only=True):
-    """A conversation, as clients see it; `escalation` is its open ticket."""
+    """A conversation, as clients see it.
+
+    Attributes:
+        escalation: its open ticket.
+        controller: who may speak for us: the agent, the operator that the ticket names, or nobody (it waits for one).
+    """
 
     session_id: str
     thread_id: str
@@ -56,6 +71,7 @@ class Session(Struct, frozen=True, kw_only=True):
     user_id: str | None = None
     metadata: dict[str, Any] = {}
     escalation: Ticket | None = None
+    controller: Controller = "agent"
 
 
 class Feedback(Struct, frozen=True, kw_only=True):
@@ -81,7 +97,8 @@ class Message(Struct, frozen=True, kw_only=True):
         confidence: how well the sources support an answer, 0..1; None for what is not an answer.
         processing_time: seconds from the first question's acceptance to the stored answer.
         turn_id: the turn that this message belongs to: the one that answers it, or the one that it answers.
-        metadata: facts about how an answer came to be: `model`, `attempt`, `error` and the like.
+        metadata: facts about how an answer came to be: `model`, `attempt`, `error` and the like; of an operator's
+            message, `operator`.
     """
 
     id: str
@@ -121,20 +138,29 @@ class GetSession(Struct, frozen=True):
     """Ask for the session that the subject names."""
 
 
+class Mark(Struct, frozen=True):
+    """A place in a list by time: the thing with this id, made at this time. What is made later never moves it."""
+
+    created_at: datetime
+    id: str
+
+
 class ListSessions(Struct, frozen=True, kw_only=True):
-    """Ask for a tenant's sessions, newest first."""
+    """Ask for a tenant's sessions, newest first; those `after` a mark, or past an offset."""
 
     user_id: str | None = None
     status: SessionStatus | None = None
     limit: int = 20
     offset: int = 0
+    after: Mark | None = None
 
 
 class SessionPage(Struct, frozen=True):
-    """Some of a tenant's sessions, and how many there are in all."""
+    """Some of a tenant's sessions, how many there are in all, and whether there are more after these."""
 
     sessions: list[Session]
     total: int
+    more: bool = False
 
 
 class SetStatus(Struct, frozen=True):
@@ -197,16 +223,17 @@ class GiveFeedback(Struct, frozen=True, kw_only=True):
 
 
 class GetHistory(Struct, frozen=True, kw_only=True):
-    """Ask for messages by `seq`: from the oldest (`asc`) or the newest (`desc`), after a `seq`, past an offset."""
+    """Ask for messages by `seq`: from the oldest (`asc`) or the newest (`desc`), between two `seq`, past an offset."""
 
     limit: int = 50
     offset: int = 0
     order: Literal["asc", "desc"] = "asc"
     after_seq: int | None = None
+    before_seq: int | None = None
 
 
 class History(Struct, frozen=True):
-    """Some of a session's messages, and how many there are in all."""
+    """Some of a session's messages, and how many there are in all between the two `seq`."""
 
     messages: list[Message]
     total: int
@@ -247,6 +274,8 @@ class EventsPage(Struct, frozen=True, kw_only=True):
     last_ev_seq: int
     status: SessionStatus
     open_turn: OpenTurn | None = None
+    controller: Controller = "agent"
+    last_seq: int = 0
 
 
 # --- turns
@@ -314,13 +343,18 @@ class Answer(Struct, frozen=True, kw_only=True):
 
 
 class CompleteTurn(Struct, frozen=True, kw_only=True):
-    """Store a turn's answer; refused where attempt or epoch are not the current ones."""
+    """Store a turn's answer; refused where attempt or epoch are not the current ones.
+
+    Attributes:
+        outcome: `cancelled` where the turn was revoked: the answer is what had been said by then, perhaps nothing.
+    """
 
     turn_id: str
     attempt: int
     epoch: int
     message_id: str
     answer: Answer
+    outcome: Literal["completed", "cancelled"] = "completed"
 
 
 class FailTurn(Struct, frozen=True, kw_only=True):
@@ -340,8 +374,26 @@ class FailTurn(Struct, frozen=True, kw_only=True):
 class TurnSettled(Struct, frozen=True):
     """How the turn stands; the stored answer where there is one."""
 
-    status: Literal["queued", "completed", "failed"]
+    status: Literal["queued", "completed", "failed", "cancelled"]
     message: Message | None = None
+
+
+class CancelTurn(Struct, frozen=True, kw_only=True):
+    """Call off the session's open turn; only that one, where it is named."""
+
+    turn_id: str | None = None
+
+
+class Cancellation(Struct, frozen=True, kw_only=True):
+    """What became of a wish to cancel.
+
+    Attributes:
+        state: `idle` where no such turn was open, `cancelling` where its agent has a second to say how far it came,
+            `cancelled` where that is stored.
+    """
+
+    state: Literal["idle", "cancelling", "cancelled"]
+    turn_id: str | None = None
 
 
 # --- events
@@ -359,6 +411,7 @@ class SessionStatusChanged(Struct, frozen=True):
     status: SessionStatus
     previous: SessionStatus
     epoch: int
+    controller: Controller | None = None
 
 
 class MessageAdded(Struct, frozen=True):
@@ -394,9 +447,10 @@ class SessionDeleted(Struct, frozen=True):
 
 
 class SessionEscalated(Struct, frozen=True):
-    """A conversation was handed to people."""
+    """A conversation was handed to people; `summary` says what it is about."""
 
     ticket: Ticket
+    summary: str = ""
 
 
 class FeedbackGiven(Struct, frozen=True, kw_only=True):
@@ -418,12 +472,30 @@ class TurnFailed(Struct, frozen=True, kw_only=True):
 
 
 class TurnCancelled(Struct, frozen=True, kw_only=True):
-    """A turn was called off before its answer was stored; `reason` is why."""
+    """A turn was called off.
+
+    Attributes:
+        reason: `cancelled` by the client, `superseded` by a further message, or what became of the session:
+            `taken_over`, `escalated`, `ended`.
+        message: what had been said by then, as it is stored, perhaps empty; None where it is void.
+    """
 
     turn_id: str
     attempt: int
     answers_seq: list[int]
     reason: str
+    message: Message | None = None
+
+
+# --- live
+
+
+class TurnRevoked(Struct, frozen=True, kw_only=True):
+    """An attempt is to stop at once; where `wanted`, what it has said is to be stored as cancelled."""
+
+    turn_id: str
+    attempt: int
+    wanted: bool = False
 
 
 # --- doorbells

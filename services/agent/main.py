@@ -12,6 +12,7 @@ from libs.runtime.service import NotReady, Scope
 from services.agent import routes
 from services.agent.adapters.extractive import ExtractiveModel
 from services.agent.adapters.nats_doorbell import NatsDoorbell
+from services.agent.adapters.nats_revocations import hear_revocations
 from services.agent.adapters.postgres_memories import PostgresMemories
 from services.agent.adapters.scripted import ScriptedModel
 from services.agent.app import Capacity, Claim, Claimer, Limits, Means, Memory, Turns
@@ -53,7 +54,8 @@ async def build(scope: Scope, settings: Settings) -> None:
     )
 
     _checks(scope, bus, model, claimer, settings)
-    await routes.serve(bus, scope, turns)
+    await hear_revocations(bus, scope.instance, turns.revoke)
+    await routes.serve(bus, scope, turns, memory)
 
     bus.on_reconnect(claimer.ring)
     scope.spawn("claims", claimer.run)

@@ -1,5 +1,7 @@
 """The composition root, read from top to bottom."""
 
+from collections.abc import Awaitable, Callable
+
 from libs.contracts.health import MetricsText
 from libs.contracts.streams import ATTACHMENTS
 from libs.runtime.blobs import NatsBlobs
@@ -10,18 +12,27 @@ from libs.runtime.nats import NatsBus
 from libs.runtime.rate_limits import RateLimiter
 from libs.runtime.service import NotReady, Scope
 
+from .adapters.connections import Connections
 from .adapters.docs import Docs
+from .adapters.event_stream import EventStreams
 from .adapters.http import Http
+from .adapters.http_export import ExportHttp
+from .adapters.http_operators import OperatorHttp
 from .adapters.middlewares import Edge
 from .adapters.pacing import Pacing
 from .adapters.pages import Pages
 from .adapters.server import Binding, application, serving
 from .adapters.uploads import Files
 from .adapters.websocket import Sockets
+from .app.answering import Answerings
+from .app.cancellation import Cancellation
 from .app.chat import Chat
+from .app.export import Export
 from .app.figures import Figures
 from .app.hubs import Hubs
+from .app.idle import IdleWatch
 from .app.knowledge import Knowledge
+from .app.operators import Operators
 from .app.pace import Pace
 from .app.platform import Platform, Statistics
 from .app.sessions import Sessions
@@ -45,41 +56,59 @@ async def build(scope: Scope, settings: Settings) -> None:
     scope.check("Redis Cache", limiter.probe, required=False)
 
     statistics = Statistics(now())
-    hubs = Hubs(bus, TENANT, now, scope.version, scope.log)
+    hubs = Hubs(bus, TENANT, now, scope.version, scope.log, gateway_id=scope.instance)
     bus.on_reconnect(hubs.reconnected)
     scope.spawn("hubs", hubs.run)
 
-    pace = Pace(limiter, settings.message_rate, kind="messages", detail="Messages come too fast; wait a little")
-    chat = Chat(
-        bus, hubs, statistics, pace, tenant=TENANT, mint=mint, now=now, send_timeout=settings.send_timeout_s,
-        api=settings.api_prefix,
-    )  # fmt: skip
-    sockets = _sockets(scope, settings, chat, hubs)
+    chat = _chat(settings, bus, hubs, statistics, limiter)
+    connections = Connections(settings.max_sockets, settings.max_sockets_per_session)
+    sockets = _sockets(scope, settings, chat, hubs, connections)
+    streams = _streams(scope, chat, hubs, connections)
     files = await _open_files(scope, settings, bus)
-    figures = Figures(bus, TENANT, lambda: MetricsText(scope.name, scope.instance, own_text()), merged)
     http = Http(
         Sessions(bus, TENANT, mint), chat, Knowledge(bus, TENANT), _platform(scope, settings, bus, statistics), hubs,
-        files=files, limits=settings.limits, figures=figures.text if settings.telemetry_enabled else None,
+        cancellation=Cancellation(chat, hubs), streams=streams, files=files, limits=settings.limits,
+        figures=_figures(scope, bus) if settings.telemetry_enabled else None,
     )  # fmt: skip
+    operators = OperatorHttp(Operators(bus, TENANT, mint, limits=settings.limits), settings.limits)
 
     routes = served(api=settings.api_prefix, debug=settings.shows_docs)
     pacing = _pacing(limiter, settings, routes)
     edge = Edge(pacing, mint=mint, log=scope.log, statistics=statistics, cors_origins=settings.cors_origins)
     binding = Binding(
-        http, sockets, files, Docs(routes, scope.version, settings.limits), Pages(settings.api_prefix),
+        http, operators, ExportHttp(Export(bus, TENANT, now)), sockets, streams, files,
+        Docs(routes, scope.version, settings.limits), Pages(settings.api_prefix, settings.limits),
         admin_token=settings.admin_token, draining=lambda: scope.draining,
     )  # fmt: skip
     app = application(routes, binding, edge, settings.limits)
     address = await scope.enter("http", serving(app, settings.host, settings.port))
-    _drain(scope, settings, sockets, chat, edge)
+    _drain(scope, settings, connections, chat, edge)
     scope.log.info("listening", address=address)
 
 
-def _sockets(scope: Scope, settings: Settings, chat: Chat, hubs: Hubs) -> Sockets:
-    return Sockets(
-        chat, hubs, mint=mint, now=now, log=scope.log, origins=settings.cors_origins, most=settings.max_sockets,
-        most_per_session=settings.max_sockets_per_session, limits=settings.limits,
+def _chat(settings: Settings, bus: NatsBus, hubs: Hubs, statistics: Statistics, limiter: RateLimiter) -> Chat:
+    pace = Pace(limiter, settings.message_rate, kind="messages", detail="Messages come too fast; wait a little")
+    return Chat(
+        bus, hubs, statistics, pace, tenant=TENANT, mint=mint, now=now, send_timeout=settings.send_timeout_s,
+        api=settings.api_prefix,
     )  # fmt: skip
+
+
+def _sockets(scope: Scope, settings: Settings, chat: Chat, hubs: Hubs, connections: Connections) -> Sockets:
+    idle = IdleWatch(settings.socket_idle_s)
+    scope.spawn("idle", idle.run)
+    sockets = Sockets(
+        chat, hubs, connections, idle, mint=mint, now=now, log=scope.log, origins=settings.cors_origins,
+        limits=settings.limits, admin_token=settings.admin_token,
+    )  # fmt: skip
+    scope.spawn("sockets", sockets.run)
+    return sockets
+
+
+def _streams(scope: Scope, chat: Chat, hubs: Hubs, connections: Connections) -> EventStreams:
+    return EventStreams(
+        Answerings(chat, hubs, mint=mint, now=now), hubs, connections, mint=mint, now=now, log=scope.log
+    )
 
 
 def _platform(scope: Scope, settings: Settings, bus: NatsBus, statistics: Statistics) -> Platform:
@@ -90,23 +119,27 @@ def _platform(scope: Scope, settings: Settings, bus: NatsBus, statistics: Statis
     )  # fmt: skip
 
 
+def _figures(scope: Scope, bus: NatsBus) -> Callable[[], Awaitable[str]]:
+    return Figures(bus, TENANT, lambda: MetricsText(scope.name, scope.instance, own_text()), merged).text
+
+
 def _pacing(limiter: RateLimiter, settings: Settings, routes: list[Route]) -> Pacing:
     pace = Pace(limiter, settings.request_rate, kind="http", detail="Requests come too fast; see Retry-After")
     unlimited = frozenset(route.path for route in routes if route.unlimited)
     return Pacing(pace, unlimited=unlimited, trusted=networks(settings.trusted_proxies))
 
 
-def _drain(scope: Scope, settings: Settings, sockets: Sockets, chat: Chat, edge: Edge) -> None:
+def _drain(scope: Scope, settings: Settings, connections: Connections, chat: Chat, edge: Edge) -> None:
     """Say what is done between the stop signal and the closing of the parts."""
 
-    async def drain_sockets() -> None:
-        await sockets.drain(settings.drain_s)
+    async def drain_connections() -> None:
+        await connections.drain(settings.drain_s)
 
     async def drain_http() -> None:
         chat.hurry()
         await edge.drained()
 
-    scope.on_drain("sockets", drain_sockets, timeout=settings.drain_s + 5)
+    scope.on_drain("connections", drain_connections, timeout=settings.drain_s + 5)
     scope.on_drain("http", drain_http, timeout=10)
 
 

@@ -4,7 +4,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from datetime import datetime
 from typing import Protocol
 
-from libs.contracts.channels import Caller, Subject
+from libs.contracts.channels import Announcer, Caller, Subject
+from libs.contracts.frames import Frame
 from libs.contracts.health import HealthReport
 
 Mint = Callable[[str], str]
@@ -20,8 +21,8 @@ class Subscription(Protocol):
         ...
 
 
-class Bus(Caller, Protocol):
-    """Asks other services, and follows what is live about a session."""
+class Bus(Caller, Announcer, Protocol):
+    """Asks other services, follows what is live about a session, and tells the other gateways."""
 
     async def follow(self, tenant: str, key: str, on_message: Callable[[Subject, bytes], None]) -> Subscription:
         """Hear all that is live about one key, by one subscription that is in force on return."""
@@ -65,11 +66,35 @@ class Limiter(Protocol):
         ...
 
 
-class Outlet(Protocol):
-    """Where one client's frames go. To offer and to dismiss wait for nothing: one slow client delays no other."""
+class Resuming(Protocol):
+    """Leads on a client whose frames were dropped."""
 
-    def offer(self, data: bytes) -> None:
-        """Send a frame soon; a client that does not keep up is closed."""
+    def __call__(self, missed_seq: int | None, /) -> None:
+        """Offer what it needs, in one step; `missed_seq` is the lowest among the messages of these frames, if one had any."""
+        ...
+
+
+class Outlet(Protocol):
+    """Where one client's frames go. To offer and to dismiss wait for nothing: one slow client delays no other.
+
+    A client that falls behind loses frames rather than its connection: from the first frame that finds no room the outlet
+    takes none, until all that waited has left. Then it takes frames again and calls `on_dropped` once, in the same step, so
+    that what is offered from within that call leaves before all that follows. A client that takes nothing for 10 s is closed.
+
+    Attributes:
+        on_dropped: told the lowest `seq` among the messages of the frames that were not taken, None where none had one.
+            It neither waits nor raises.
+    """
+
+    on_dropped: Resuming
+
+    def offer(self, data: bytes, frame: Frame | None = None) -> None:
+        """Send an encoded frame soon, or drop it; `frame` is what was encoded.
+
+        Text that waits behind text of the same attempt may be joined with it, and of frames that are dropped the `seq` of
+        their message is kept: neither is possible without `frame`. An `acknowledged` frame's message is its `seq`, that of
+        `message_added`, `complete` and `cancelled` is their `message`.
+        """
         ...
 
     def dismiss(self, code: str) -> None:

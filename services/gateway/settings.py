@@ -23,6 +23,7 @@ class Settings(CommonSettings, frozen=True, kw_only=True):
         cors_origins: origins of web pages that may use the gateway, such as `https://shop.example`.
         send_timeout_s: how long `POST .../messages` waits for the answer before it says 202.
         max_sockets: how many WebSockets this process holds, `max_sockets_per_session` of them for one session.
+        socket_idle_s: after how many seconds a WebSocket is closed on which nobody said anything; 0 is never.
         redis_url: where replicas share the counts of rate limits; while it is away each counts for itself.
         rate_limit_enabled: by default outside of the environment `testing`.
         rate_limit_requests: HTTP requests that one client may make in `rate_limit_period_s` seconds.
@@ -47,6 +48,7 @@ class Settings(CommonSettings, frozen=True, kw_only=True):
     send_timeout_s: float = 60.0
     max_sockets: int = 10_000
     max_sockets_per_session: int = 50
+    socket_idle_s: Annotated[float, Meta(ge=0)] = 3600.0
     redis_url: str = "redis://127.0.0.1:6379/0"
     rate_limit_enabled: bool | None = None
     rate_limit_requests: Count = 100

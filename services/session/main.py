@@ -18,6 +18,7 @@ from . import routes
 from .adapters.herald import BusHerald
 from .adapters.postgres import PostgresStore
 from .adapters.snapshots import KeepingHerald, RedisSnapshots
+from .adapters.timers import AsyncTimers
 from .app import App
 from .settings import Settings
 
@@ -34,8 +35,10 @@ async def build(scope: Scope, settings: Settings) -> None:
     relay = Relay("session", database, bus)
     kept = await scope.enter("session store", _opened_session_store(settings))
     snapshots = RedisSnapshots(kept, database, settings.session_store_ttl_s)
-    herald = KeepingHerald(BusHerald(bus, relay.wake), snapshots)
-    app = App(PostgresStore(database), herald, snapshots, settings.turn_lease_s)
+    timers = AsyncTimers()
+    herald = KeepingHerald(BusHerald(bus, relay.wake, timers), snapshots)
+    rules = settings.turn_rules
+    app = App(PostgresStore(database, rules), herald, snapshots, timers, rules)
 
     scope.check("Database", database.probe)
     scope.check("Tables", database.probe_tables)
@@ -57,6 +60,7 @@ async def build(scope: Scope, settings: Settings) -> None:
     await routes.serve(bus, app, scope)
     scope.spawn("relay", relay.run)
     scope.spawn("sweeper", sweep)
+    scope.spawn("timers", timers.run)
     scope.spawn("snapshots", snapshots.run)
     scope.on_drain("relay", relay.drained, timeout=5)
 

@@ -1,12 +1,15 @@
-"""What the session service needs of the world: a store of conversations, and somebody to tell."""
+"""What the session service needs of the world: a store of conversations, somebody to tell, and a clock that calls."""
 
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
-from libs.contracts.session import ClaimTurn, EventRecord, Feedback, GetHistory, ListSessions, Message, Session
+from libs.contracts.operators import ListTickets, Note
+from libs.contracts.session import ClaimTurn, EventRecord, Feedback, GetHistory, ListSessions, Message, Session, Ticket
 
 from .domain.conversation import Conversation
+from .domain.hand_over import HandOver
 from .domain.session import SessionState
 from .domain.turn import Turn
 
@@ -26,8 +29,8 @@ class Records(Protocol):
         """Read the session that was opened under a key."""
         ...
 
-    async def sessions(self, tenant: str, query: ListSessions) -> tuple[list[SessionState], int]:
-        """Read a tenant's sessions, newest first, and their number."""
+    async def sessions(self, tenant: str, query: ListSessions) -> tuple[list[SessionState], int, bool]:
+        """Read a tenant's sessions, newest first, their number, and whether more come after these."""
         ...
 
     async def lock(self, tenant: str, session_id: str, now: datetime) -> Conversation | None:
@@ -39,11 +42,11 @@ class Records(Protocol):
         ...
 
     async def lock_claimable(self, now: datetime) -> Conversation | None:
-        """Load the conversation whose turn has waited longest for an agent."""
+        """Load the conversation whose turn has waited longest for an agent; `lease` gives the turn."""
         ...
 
-    async def lock_exhausted(self, now: datetime) -> Conversation | None:
-        """Load a conversation whose turn has used up its attempts."""
+    async def lock_sealable(self, now: datetime) -> Conversation | None:
+        """Load a conversation whose turn nobody is going to answer: it may have changed before it was locked."""
         ...
 
     async def lock_by_message(self, tenant: str, message_id: str, now: datetime) -> tuple[Conversation, Message] | None:
@@ -62,7 +65,7 @@ class Records(Protocol):
         """Write all that the conversation has decided, and its events."""
         ...
 
-    async def lease(self, session_id: str, claim: ClaimTurn, seconds: float) -> Turn | None:
+    async def lease(self, session_id: str, claim: ClaimTurn) -> Turn | None:
         """Take the open turn, if its lease has run out."""
         ...
 
@@ -70,8 +73,8 @@ class Records(Protocol):
         """Give session and turn of a claim that was answered before."""
         ...
 
-    async def renew(self, turn_id: str, attempt: int, agent_id: str, seconds: float) -> bool:
-        """Keep a lease; False where it is somebody else's."""
+    async def renew(self, turn_id: str, attempt: int, agent_id: str) -> bool:
+        """Keep a lease; False where it is somebody else's, or the turn is past its deadline."""
         ...
 
     async def release(self, turn_id: str, *, spared: bool, delay_s: float) -> None:
@@ -94,16 +97,16 @@ class Records(Protocol):
         """Give the `seq` of the messages that no turn has taken up."""
         ...
 
-    async def questions(self, session_id: str, turn_id: str) -> list[Message]:
-        """Read the messages that a turn answers, oldest first."""
+    async def for_turn(self, session_id: str, turn_id: str, limit: int) -> tuple[list[Message], list[Message]]:
+        """Read the messages that a turn answers, and the last others that are not waiting; oldest first."""
         ...
 
-    async def before_turn(self, session_id: str, turn_id: str, limit: int) -> list[Message]:
-        """Read the last messages that are not the turn's own, oldest first."""
+    async def for_hand_over(self, session_id: str) -> list[Message]:
+        """Read the first question and the last messages, oldest first."""
         ...
 
     async def history(self, session_id: str, query: GetHistory) -> tuple[list[Message], int]:
-        """Read a page of messages, and how many there are after `after_seq`."""
+        """Read a page of messages, and how many there are between `after_seq` and `before_seq`."""
         ...
 
     async def events_after(self, session_id: str, ev_seq: int, limit: int) -> list[EventRecord]:
@@ -112,6 +115,34 @@ class Records(Protocol):
 
     async def open_turn(self, session_id: str) -> Turn | None:
         """Read the open turn."""
+        ...
+
+    async def has_turn(self, session_id: str, turn_id: str) -> bool:
+        """Say whether a turn is the session's, open or not."""
+        ...
+
+    async def ticket(self, tenant: str, ticket_id: str) -> HandOver | None:
+        """Read a hand-over."""
+        ...
+
+    async def tickets(self, tenant: str, query: ListTickets) -> tuple[list[Ticket], int, bool]:
+        """Read tickets in the queue's order, how many there are in all, and whether more come after these."""
+        ...
+
+    async def note(self, session_id: str, note_id: str) -> Note | None:
+        """Read a note."""
+        ...
+
+    async def notes(self, session_id: str, after: str | None, limit: int) -> list[Note]:
+        """Read a session's notes after the one with an id, oldest first."""
+        ...
+
+    async def last_notes(self, session_id: str, limit: int) -> list[Note]:
+        """Read a session's last notes, oldest first."""
+        ...
+
+    async def insert_note(self, session_id: str, note: Note) -> None:
+        """Store a note."""
         ...
 
 
@@ -131,7 +162,7 @@ class Herald(Protocol):
     """Whoever tells the others, after the commit, what has been decided."""
 
     async def tell(self, conversation: Conversation) -> None:
-        """Tell of a conversation's new events, ring for its new turn, wake the relay."""
+        """Stop an agent that may not go on, tell of the new events, ring for the new turn, wake the relay."""
         ...
 
     async def ring(self, tenant: str) -> None:
@@ -152,4 +183,12 @@ class Snapshots(Protocol):
 
     def keep(self, state: SessionState) -> None:
         """Keep a session as it was committed; one that is kept already and newer stays."""
+        ...
+
+
+class Timers(Protocol):
+    """What this process does later, if it still lives then; whatever must happen has a sweeper as well."""
+
+    def after(self, seconds: float, action: Callable[[], Awaitable[None]]) -> None:
+        """Do something in so many seconds."""
         ...

@@ -49,6 +49,20 @@ class ChatPage:
         return self.page.locator("#notice")
 
     @property
+    def standing(self) -> Locator:
+        """Who answers here."""
+        return self.page.locator("#standing .standing-words")
+
+    @property
+    def typing(self) -> Locator:
+        """Who is writing elsewhere."""
+        return self.page.locator("#typing")
+
+    @property
+    def stop(self) -> Locator:
+        return self.page.get_by_role("button", name="Stop the answer")
+
+    @property
     def answers(self) -> Locator:
         """Answers that are over."""
         return self.page.locator(".message.assistant:not([data-state=writing])")

@@ -14,4 +14,7 @@ from playwright.sync_api import (
     expect,
 )
 
+# What a busy machine needs; what is there sooner is seen sooner.
+expect.set_options(timeout=20_000)
+
 __all__ = ["BrowserContext", "Page", "Request", "Route", "WebSocket", "WebSocketRoute", "expect"]

@@ -80,7 +80,7 @@ def full(chat: ChatPage) -> None:
         [{"name": "big.bin", "mimeType": "application/octet-stream", "buffer": b"\0" * (10 * 1024 * 1024 + 1)}]
     )
     chat.call("PATCH", f"/api/sessions/{chat.session_id}/status", {"status": "escalated"})
-    expect(chat.notice).to_be_visible()
+    expect(chat.standing).to_contain_text("Waiting for a person")
     chat.field.fill("x" * 3990)
 
 
@@ -89,6 +89,14 @@ def test_text_has_contrast_and_elements_have_names(system: System, open_page: Op
     chat = open_page(system, color_scheme=scheme).connected()
     assert (chat.page.evaluate(FAINT), chat.page.evaluate(FAULTS)) == ([], [])
     full(chat)
+    assert (chat.page.evaluate(FAINT), chat.page.evaluate(FAULTS)) == ([], [])
+    session = f"/api/sessions/{chat.session_id}"
+    chat.call("POST", f"{session}/takeover", {"operator": "Ada"})
+    chat.call("POST", f"{session}/reply", {"operator": "Ada", "message": "Hello"})
+    expect(chat.page.locator(".operator")).to_be_visible()
+    chat.page.locator(".thumb").first.click()
+    expect(chat.page.locator(".remark-form")).to_be_visible()
+    expect(chat.standing).to_have_text("Ada is here")
     assert (chat.page.evaluate(FAINT), chat.page.evaluate(FAULTS)) == ([], [])
 
 
@@ -145,7 +153,7 @@ def test_a_finished_answer_is_announced_once_and_not_by_the_word(scripted: Syste
         }"""
     )
     chat.ask("[say=Here is **one** answer.]")
-    assert chat.page.evaluate("announced") == ["Support: Here is one answer."]
+    assert chat.page.evaluate("announced") == ["Assistant: Here is one answer."]
     log = chat.page.get_by_role("log")
     expect(log).to_have_attribute("aria-live", "polite")
 
@@ -193,3 +201,31 @@ def test_no_words_are_pressed_out_of_the_bubble(system: System, open_page: Open)
     chat = open_page(system).connected()
     chat.say("two\nlines")
     expect(chat.page.locator(".user .body")).to_have_text(re.compile("two\nlines"), use_inner_text=True)
+
+
+def test_the_page_learns_the_gateways_limits(system: System, open_page: Open) -> None:
+    chat = open_page(system, load=False)
+    # As if the gateway had written other numbers into the page, before any module reads them.
+    chat.page.add_init_script(
+        """new MutationObserver(() => {
+          const told = { "message-characters": "20", files: "1" };
+          for (const [name, number] of Object.entries(told)) {
+            document.querySelector(`meta[name="deskbus-${name}"]`)?.setAttribute("content", number);
+          }
+        }).observe(document, { childList: true, subtree: true });"""
+    )
+    chat.go().connected()
+    send, counter = chat.page.get_by_role("button", name="Send message"), chat.page.locator("#counter")
+    chat.field.fill("x" * 17)
+    expect(counter).to_be_hidden()
+    chat.field.fill("x" * 20)
+    expect(counter).to_have_text("20 of 20 characters")
+    expect(send).to_be_enabled()
+    chat.field.fill("x" * 21)
+    expect(counter).to_have_text("1 character too many")
+    expect(send).to_be_disabled()
+    chat.page.route("**/api/chat/upload", lambda route: route.fulfill(json={"attachment_id": "att_1", "error": None}))
+    files = [{"name": f"{number}.txt", "mimeType": "text/plain", "buffer": b"x"} for number in range(2)]
+    chat.page.locator("#files").set_input_files(files)
+    expect(chat.page.locator(".chip[data-state=ready]")).to_have_count(1)
+    expect(chat.page.locator(".chip[data-state=failed]")).to_contain_text("A message takes at most 1 file.")

@@ -1,6 +1,5 @@
 """A conversation on the page, with the real system behind it."""
 
-import json
 import re
 from collections.abc import Callable
 
@@ -9,7 +8,6 @@ from tests.support.system import System
 from .chat_page import ChatPage
 from .conftest import Open
 from .driver import BrowserContext, Request, expect
-from .line import told_by
 
 
 def test_a_question_is_answered_with_its_source(system: System, open_page: Open) -> None:
@@ -124,65 +122,11 @@ def test_an_ended_conversation_offers_a_new_one(system: System, open_page: Open)
     assert chat.texts() == []
 
 
-def test_who_asks_for_a_person_is_told_the_ticket(system: System, open_page: Open) -> None:
-    chat = open_page(system).connected()
-    chat.ask("I want to talk to a real person, please")
-    ticket = chat.call("GET", f"/api/sessions/{chat.session_id}")["escalation"]["ticket_id"]
-    expect(chat.notice).to_contain_text(f"A person will take over and answer you here. Your ticket is {ticket}.")
-    chat.go()
-    expect(chat.notice).to_contain_text(ticket)
-    expect(chat.page.locator(".note")).to_contain_text(ticket)
-
-
-def test_an_escalated_conversation_stays_open(system: System, open_page: Open) -> None:
-    chat = open_page(system).connected()
-    chat.call("PATCH", f"/api/sessions/{chat.session_id}/status", {"status": "escalated"})
-    expect(chat.notice).to_contain_text("A person will take over")
-    chat.say("Is anybody there?")
-    expect(chat.page.locator(".user[data-state=sent]")).to_have_count(1)
-    chat.go().connected()
-    expect(chat.notice).to_contain_text("A person will take over")
-    assert chat.texts() == [["user", "Is anybody there?"]]
-
-
 def test_what_happens_elsewhere_shows_here(system: System, open_page: Open) -> None:
     chat = open_page(system).connected()
     chat.call("POST", f"/api/chat/sessions/{chat.session_id}/messages", {"message": "How long does shipping take?"})
     expect(chat.answers).to_have_count(1)
     assert [role for role, _ in chat.texts()] == ["user", "assistant"]
-
-
-def test_an_operator_and_a_ticket(system: System, open_page: Open) -> None:
-    chat = open_page(system, load=False)
-    lines = told_by(chat.page)
-    chat.go().connected()
-    stamp = "2026-01-01T00:00:00Z"
-    escalation = {"type": "escalation", "required": True, "reason": ["asked_for_person"], "ticket_id": "tick_42"}
-    lines[-1].send(json.dumps({**escalation, "timestamp": stamp}))
-    lines[-1].send(json.dumps({"type": "session_updated", "status": "escalated", "timestamp": stamp}))
-    expect(chat.notice).to_contain_text("tick_42")
-    expect(chat.page.locator(".note")).to_contain_text("tick_42")
-    message = {"id": "msg_1", "seq": 1, "role": "operator", "content": "Hello, **Ada** here.", "timestamp": stamp}
-    lines[-1].send(json.dumps({"type": "message_added", "message": message, "timestamp": stamp}))
-    expect(chat.page.locator(".operator strong")).to_have_text("Ada")
-    expect(chat.page.locator("#announcer")).to_contain_text("Support team: Hello, Ada here.")
-    lines[-1].send(json.dumps({"type": "session_updated", "status": "active", "timestamp": stamp}))
-    expect(chat.notice).to_be_hidden()
-
-
-def test_a_stopped_answer_keeps_what_was_said(scripted: System, open_page: Open) -> None:
-    chat = open_page(scripted, load=False)
-    lines = told_by(chat.page)
-    chat.go().connected()
-    stamp = "2026-01-01T00:00:00Z"
-    for frame in (
-        {"type": "start", "turn_id": "t1", "attempt": 1},
-        {"type": "text", "turn_id": "t1", "attempt": 1, "content": "Half of", "offset": 0},
-        {"type": "cancelled", "turn_id": "t1", "reason": "asked"},
-    ):
-        lines[-1].send(json.dumps({**frame, "timestamp": stamp}))
-    expect(chat.answers.first).to_contain_text("Half of")
-    expect(chat.answers.first).to_contain_text("This answer was stopped.")
 
 
 def test_who_reads_further_up_is_not_dragged_down(scripted: System, open_page: Open) -> None:

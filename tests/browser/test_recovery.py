@@ -7,8 +7,8 @@ import time
 from tests.support.system import System
 
 from .conftest import Open
-from .driver import WebSocketRoute, expect
-from .line import told_by
+from .driver import Route, WebSocketRoute, expect
+from .line import begin_answer, message, tell, told_by
 
 
 def test_the_page_outlives_a_gateway_that_dies_in_the_middle_of_an_answer(
@@ -127,15 +127,81 @@ def test_a_message_that_nobody_confirmed_is_sent_again_once(system: System, open
 
 def test_dropped_frames_are_made_up_for(system: System, open_page: Open) -> None:
     chat = open_page(system, load=False)
+    lines: list[WebSocketRoute] = []
+    deaf: list[int] = []
+
+    def stand(line: WebSocketRoute) -> None:
+        lines.append(line)
+        server = line.connect_to_server()
+        server.on_message(lambda text: None if deaf else line.send(text))
+
+    chat.page.route_web_socket(re.compile("/ws"), stand)
+    chat.go().connected()
+    chat.ask("What is your refund policy?")
+    deaf.append(1)
+    chat.call("POST", f"/api/chat/sessions/{chat.session_id}/messages", {"message": "How long does shipping take?"})
+    begin_answer(lines, "turn_lost", "Half of an answer whose other half was dro")
+    expect(chat.page.locator("[data-state=writing]")).to_have_count(1)
+    tell(lines, "resync", seq=3)
+    expect(chat.page.locator("[data-state=writing]")).to_have_count(0)
+    expect(chat.answers).to_have_count(2)
+    # It goes on over the same connection, and the answer that runs is told from its beginning.
+    begin_answer(lines, "turn_lost", "A whole ")
+    tell(lines, "text", turn_id="turn_lost", attempt=1, content="answer", offset=8)
+    expect(chat.page.locator("[data-state=writing] .body")).to_have_text("A whole answer")
+    ids = "[...document.querySelectorAll('[data-message-id]')].map((node) => node.dataset.messageId)"
+    assert chat.page.evaluate(ids) == [entry["id"] for entry in chat.stored()]
+    assert [role for role, _ in chat.texts()] == ["user", "assistant"] * 2 + ["assistant"]
+    assert len(lines) == 1
+
+
+def test_a_history_that_is_away_is_asked_for_again(system: System, open_page: Open) -> None:
+    chat = open_page(system, load=False, expect="503")
     lines = told_by(chat.page)
     chat.go().connected()
     chat.ask("What is your refund policy?")
-    lines[-1].send(json.dumps({"type": "start", "turn_id": "lost", "attempt": 1}))
-    lines[-1].send(json.dumps({"type": "resync", "seq": 1}))
-    expect(chat.page.locator("[data-state=writing]")).to_have_count(0)
+    away = [1, 1]
+
+    def answer(route: Route) -> None:
+        if away:
+            away.pop()
+            route.fulfill(status=503, json={"detail": "Away.", "code": "unavailable", "retryable": True})
+        else:
+            route.fulfill(
+                json={"messages": [message(3, "operator", "Missed", metadata={"operator": "Ada"})], "total": 1}
+            )
+
+    chat.page.route("**/messages?*", answer)
+    tell(lines, "resync", seq=3)
+    expect(chat.page.locator(".operator")).to_contain_text("Missed")
+    assert away == []
+
+
+def test_who_was_away_is_waited_for_and_not_called_back(system: System, open_page: Open) -> None:
+    chat = open_page(system, load=False)
+    chat.page.clock.install()
+    lines = told_by(chat.page)
+    chat.go().connected()
+    lines[-1].close(code=4408)
+    expect(chat.page.locator("#link-state[data-state=idle]")).to_be_visible()
+    expect(chat.notice).to_contain_text("Paused while you were away")
+    chat.page.clock.run_for(10 * 60_000)
+    assert len(lines) == 1
+    chat.field.press_sequentially("What is your refund policy?")
+    # It had just come when it was sent away, so it is not back at the first key.
+    chat.page.clock.run_for(1_000)
     chat.connected()
-    chat.ask("How long does shipping take?")
-    assert [role for role, _ in chat.texts()] == ["user", "assistant"] * 2
+    assert len(lines) == 2
+    expect(chat.notice).to_be_hidden()
+    chat.field.press("Enter")
+    expect(chat.answers).to_have_count(1)
+    # After a while, a sign of life is enough.
+    chat.page.clock.run_for(6_000)
+    lines[-1].close(code=4408)
+    expect(chat.page.locator("#link-state[data-state=idle]")).to_be_visible()
+    chat.page.evaluate("window.dispatchEvent(new Event('focus'))")
+    chat.connected()
+    assert len(lines) == 3
 
 
 def test_a_server_that_is_away_is_waited_for(system: System, open_page: Open) -> None:

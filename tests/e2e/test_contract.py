@@ -11,6 +11,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.local.ports import free_port
 from deploy.local.processes import spawn
@@ -141,10 +142,11 @@ async def test_r12_an_escalated_session_is_open_to_its_customer_on_both_transpor
         assert socket.kinds() == ["connected", "acknowledged", "escalation"]
         assert (escalation["required"], escalation["ticket_id"]) == (True, ticket_id)
         await client.request("PATCH", path, json={"status": "active"})
-        await socket.until("session_updated")
+        assert (await socket.until("session_updated"))["controller"] == "agent"
+        await socket.until("complete")  # the agent takes up what nobody has answered
         assert "30 days" in (await socket.ask(REFUND))["message"]["content"]
     roles = [message["role"] for message in (await client.history(session_id))["messages"]]
-    assert roles == ["user", "user", "user", "assistant"]
+    assert roles == ["user", "user", "assistant", "user", "assistant"]
 
 
 async def test_r14_a_socket_reaches_the_agent_and_what_is_said_is_kept(client: Client) -> None:
@@ -307,6 +309,10 @@ async def test_r27_figures_are_there_from_the_start(client: Client) -> None:
         text = await answer.text()
         assert answer.status == 200
         assert answer.content_type == "text/plain"
+    # what it is and is not stands on top, and no parser minds
+    assert text.startswith("# Of each other service these are the figures of one process")
+    assert "DESKBUS_OPERATIONS_PORT" in text.split("# HELP")[0]
+    assert list(text_string_to_metric_families(text))
     assert "deskbus_http_seconds_count{" in text
     assert 'service="session"' in text
 

@@ -150,6 +150,39 @@ async def test_a_poison_message_is_sealed_and_nobody_else_waits_for_it(system: S
             assert (await socket.ask("and now?"))["message"]["status"] == "complete"
 
 
+async def start_again(system: System, name: str) -> None:
+    """Do what a supervisor does: start what has ended."""
+    while True:
+        await asyncio.sleep(0.1)
+        for (service, index), process in list(system.processes.items()):
+            if service == name and process.poll() is not None:
+                system.start(name, index)
+
+
+async def test_i14_a_message_that_kills_its_agent_is_sealed_after_five_and_others_are_answered(system: System) -> None:
+    async with Client.at(system.url) as client:
+        deadly, healthy = await client.create(), await client.create()
+        supervisor = asyncio.create_task(start_again(system, "agent"))
+        try:
+            async with client.socket(deadly) as socket:
+                await socket.send("[tokens=9] [crash-after=3]")
+                sealed = asyncio.create_task(socket.until("complete", 60))
+                answered = 0
+                while not sealed.done():
+                    status, answer, _ = await client.send(healthy, "hello [tokens=2]")
+                    assert (status, answer["metadata"].get("error")) == (200, None)
+                    answered += 1
+                    await asyncio.sleep(0.2)
+                complete = await sealed
+        finally:
+            supervisor.cancel()
+        attempts = sorted({frame["attempt"] for frame in socket.frames if frame["type"] == "start"})
+        assert (attempts, complete["message"]["status"]) == ([1, 2, 3, 4, 5], "failed")
+        assert answered >= 5
+        assert (await client.history(deadly))["total"] == 2
+        assert (await client.history(healthy))["total"] == 2 * answered
+
+
 async def test_r13_a_failing_model_is_an_honest_answer_and_no_escalation(system: System) -> None:
     async with Client.at(system.url) as client:
         session_id = await client.create()

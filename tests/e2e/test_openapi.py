@@ -29,9 +29,14 @@ CHECKS = [
     checks.status_code_conformance, checks.content_type_conformance, checks.response_headers_conformance,
     checks.response_schema_conformance,
 ]  # fmt: skip
-FINAL = ["delete_session", "set_status"]
-# A handshake needs a WebSocket's client; uploads are of a session, and files of the page have names of their own.
-BY_LUCK = {"converse", "upload", "attachment", "attachment_content", "chat_asset"}
+FINAL = ["delete_session", "set_status", "take_over", "reply", "release", "resolve"]
+# A handshake needs a WebSocket's client; uploads are of a session, files of the pages have names of their own, and only the
+# operator who is in charge answers, releases and resolves.
+BY_LUCK = {
+    "converse", "upload", "attachment", "attachment_content", "chat_asset", "operator_asset", "reply", "release", "resolve",
+}  # fmt: skip
+# Goes on for ever; a test of its own reads it.
+ENDLESS = {"events"}
 MODES = [GenerationMode.POSITIVE, GenerationMode.NEGATIVE]
 EXAMPLES = 8
 # Ours: every part of the system runs while these tests do.
@@ -56,7 +61,9 @@ def known(system: System) -> dict[str, str]:
     session_id = requests.post(f"{system.url}/api/sessions", timeout=10).json()["session_id"]
     path = f"{system.url}/api/chat/sessions/{session_id}/messages"
     answer = requests.post(path, json={"message": "How long do I have to return something?"}, timeout=60).json()
-    return {"id": session_id, "message_id": answer["message_id"]}
+    other = requests.post(f"{system.url}/api/sessions", timeout=10).json()["session_id"]
+    taken = requests.post(f"{system.url}/api/sessions/{other}/takeover", timeout=10).json()
+    return {"id": session_id, "message_id": answer["message_id"], "ticket_id": taken["escalation"]["ticket_id"]}
 
 
 def test_every_route_is_described() -> None:
@@ -69,16 +76,35 @@ def test_the_served_document_is_this_one(system: System) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES, ids=["well-formed", "malformed"])
-@pytest.mark.parametrize("name", [name for name in OPERATIONS if name not in FINAL])
+@pytest.mark.parametrize("name", [name for name in OPERATIONS if name not in {*FINAL, *ENDLESS}])
 def test_each_operation_does_what_is_written(api: Any, known: dict[str, str], name: str, mode: GenerationMode) -> None:
     drive(api, name, mode, known)
 
 
 @pytest.mark.parametrize("mode", MODES, ids=["well-formed", "malformed"])
 @pytest.mark.parametrize("name", FINAL)
-def test_each_operation_that_ends_a_session_does_too(api: Any, system: System, name: str, mode: GenerationMode) -> None:
+def test_each_operation_that_changes_a_session_does_too(
+    api: Any, system: System, name: str, mode: GenerationMode
+) -> None:
     session_id = requests.post(f"{system.url}/api/sessions", timeout=10).json()["session_id"]
+    if name in {"reply", "release", "resolve"}:
+        requests.post(f"{system.url}/api/sessions/{session_id}/takeover", timeout=10).raise_for_status()
     drive(api, name, mode, {"id": session_id})
+
+
+def test_an_event_stream_is_what_is_written(api: Any, known: dict[str, str], system: System) -> None:
+    path = DOCUMENT["paths"]["/api/chat/sessions/{id}/events"]["get"]
+    url = f"{system.url}/api/chat/sessions/{known['id']}/events"
+    with requests.get(url, stream=True, timeout=10) as answer:
+        assert answer.headers["Content-Type"].partition(";")[0] in path["responses"]["200"]["content"]
+        line = next(line for line in answer.iter_lines() if line.startswith(b"data:"))
+    frame = json.loads(line.removeprefix(b"data:"))
+    assert frame["type"] == "connected"
+    assert set(DOCUMENT["components"]["schemas"]["Connected"]["required"]) - {"cursor"} <= set(frame)
+    for session_id, status, code in (("undefined", 400, "invalid_session_id"), ("sess_1", 404, "session_not_found")):
+        refused = requests.get(f"{system.url}/api/chat/sessions/{session_id}/events", timeout=10)
+        assert (refused.status_code, refused.json()["code"]) == (status, code)
+        assert str(status) in path["responses"]
 
 
 def drive(api: Any, name: str, mode: GenerationMode, known: dict[str, str]) -> None:
@@ -166,9 +192,34 @@ def test_a_conversation_from_the_document_alone(system: System) -> None:
     assert history["messages"][1]["feedback"]["rating"] == "up"
     _, sources = stranger.call("search", {}, stranger.example("search", query="returns"))
     assert sources[0]["metadata"]["document_id"] == "doc_refunds"
+    _, called_off = stranger.call("cancel", parameters, stranger.example("cancel"))
+    assert called_off["status"] == "idle"
+    _, whole = stranger.call("export", {**parameters, "format": "json"})
+    assert [message["role"] for message in whole["messages"]] == ["user", "assistant"]
     stranger.call("set_status", {**parameters, "status": "ended"})
     status, problem = stranger.call(name, parameters, question)
     assert (status, problem["code"]) == ("400", "session_ended")
+
+
+def test_an_operator_s_day_from_the_document_alone(system: System) -> None:
+    stranger = Stranger(system.url)
+    status, session = stranger.call("open_session", {}, stranger.example("open_session"))
+    name, customer = stranger.follow("open_session", status, session, "send_message")
+    stranger.call(name, customer, stranger.example(name, message="I want to talk to a human"))
+    _, queue = stranger.call("list_escalations", {"status": "open", "claimed": "false", "limit": "100"})
+    ticket = next(each for each in queue if each["session_id"] == session["session_id"])
+    status, packet = stranger.call("get_escalation", {"ticket_id": ticket["ticket_id"]})
+    links = stranger.find("get_escalation")[2]["responses"][status]["links"]
+    assert set(links) == {"take_over", "reply", "release", "resolve", "add_note"}
+    at = {"id": packet["ticket"]["session_id"]}
+    stranger.call("take_over", at, stranger.example("take_over", operator="Ann"))
+    stranger.call("add_note", at, stranger.example("add_note", note="Hm", operator="Ann"))
+    _, reply = stranger.call("reply", at, stranger.example("reply", message="Hello", operator="Ann"))
+    _, notes = stranger.call("list_notes", at)
+    _, ended = stranger.call("resolve", at, stranger.example("resolve", operator="Ann"))
+    _, history = stranger.call("history", at)
+    assert ([note["content"] for note in notes], ended["status"]) == (["Hm"], "ended")
+    assert history["messages"][-1]["id"] == reply["message_id"]
 
 
 def test_nothing_of_the_documents_is_there_outside_of_debug(system: System) -> None:

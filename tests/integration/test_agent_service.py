@@ -12,10 +12,10 @@ import pytest
 
 from deploy.local.servers import Servers
 from libs.contracts import bus_map
-from libs.contracts.agent import AskSnapshot, TurnFrame
+from libs.contracts.agent import AskFacts, AskSnapshot, KnownFact, TurnFrame
 from libs.contracts.channels import encode
 from libs.contracts.context import Context
-from libs.contracts.errors import Conflict
+from libs.contracts.errors import Conflict, Unavailable
 from libs.contracts.frames import Text
 from libs.contracts.health import AskHealth
 from libs.contracts.knowledge import Search, SearchResult, Source
@@ -30,6 +30,7 @@ from libs.contracts.session import (
     RenewLease,
     SessionDeleted,
     TurnReady,
+    TurnRevoked,
     TurnSettled,
 )  # fmt: skip
 from libs.runtime.nats import NatsBus
@@ -94,7 +95,7 @@ class Peers:
     async def complete(self, request: CompleteTurn, ctx: Context) -> TurnSettled:
         assert ctx.traceparent == TRACE
         self.completed[request.turn_id] = request
-        return TurnSettled("completed")
+        return TurnSettled(request.outcome)
 
     async def fail(self, request: FailTurn, ctx: Context) -> TurnSettled:
         self.failed.append(request)
@@ -183,6 +184,51 @@ async def test_a_lost_lease_silences_the_attempt(peers: Peers, start: Callable[.
     assert peers.failed == []
 
 
+async def revoke(peers: Peers, turn_id: str, *, wanted: bool, tenant: str = TENANT) -> None:
+    revoked = TurnRevoked(turn_id=turn_id, attempt=1, wanted=wanted)
+    await peers.bus.announce(bus_map.TURN_REVOKED, revoked, tenant=tenant, key=peers.agent_id)
+
+
+async def test_a_cancelled_turn_is_stored_as_far_as_it_was_told(peers: Peers, start: Callable[..., System]) -> None:
+    system = start(model="scripted", agent_slots=1)
+    turn_id = await peers.ask(20, "[tokens=4000][interval=5][first=0]")
+    await until(lambda: len(peers.text(turn_id).split()) >= 10)
+    await revoke(peers, "turn_of_nobody", wanted=True)
+    await revoke(peers, turn_id, wanted=True, tenant="another")
+    told = peers.text(turn_id)
+    await until(lambda: len(peers.text(turn_id)) > len(told))
+    started = asyncio.get_running_loop().time()
+    await revoke(peers, turn_id, wanted=True)
+    await until(lambda: turn_id in peers.completed)
+    took = asyncio.get_running_loop().time() - started
+    stored = peers.completed[turn_id]
+    print(f"stored {took * 1000:.1f} ms after the revocation")
+    assert took < 0.9
+    assert stored.outcome == "cancelled"
+    await asyncio.sleep(0.2)
+    assert peers.text(turn_id) == stored.answer.content
+    following = await peers.ask(21, "[tokens=4][interval=0][first=0]")
+    await until(lambda: following in peers.completed)
+    assert '"outcome": "cancelled"' in system.log("agent")
+
+
+async def test_a_turn_that_nobody_wants_is_silent_and_frees_its_slot(
+    peers: Peers, start: Callable[..., System]
+) -> None:
+    system = start(model="scripted", agent_slots=1)
+    turn_id = await peers.ask(22, "[tokens=4000][interval=5][first=0]")
+    await until(lambda: peers.text(turn_id))
+    await revoke(peers, turn_id, wanted=False)
+    following = await peers.ask(23, "[tokens=4][interval=0][first=0]")
+    await until(lambda: following in peers.completed)
+    told = peers.text(turn_id)
+    await asyncio.sleep(0.2)
+    assert peers.text(turn_id) == told
+    assert turn_id not in peers.completed
+    assert peers.failed == []
+    assert '"outcome": "revoked"' in system.log("agent")
+
+
 async def test_many_turns_are_claimed_quickly_and_all_are_right(peers: Peers, start: Callable[..., System]) -> None:
     start(model="scripted", agent_slots=32)
     await until(lambda: peers.claims)
@@ -225,14 +271,21 @@ async def test_r22_what_a_customer_tells_is_known_later_and_forgotten_with_the_s
         await until(lambda: turn_id in peers.completed)
         return peers.completed[turn_id].answer.content
 
+    async def known() -> list[KnownFact]:
+        told = await peers.bus.call(bus_map.RECALL, AskFacts(), tenant=TENANT, key="sess_told")
+        return told.facts
+
+    assert await known() == []
     await answer_to(700, "my email is ann@example.com")
     assert "ann@example.com" in await answer_to(701, "what is my email?")
+    assert await known() == [KnownFact("email", "ann@example.com")]
     headers = {"Nats-Msg-Id": "sess_told:9", "ce-evseq": "9"}
     subject = bus_map.SESSION_DELETED.subject(TENANT, "sess_told")
     await peers.bus.jetstream.publish(subject, encode(SessionDeleted("sess_told")), headers=headers)
     async with asyncio.timeout(20):
         while await kept(system, "sess_told"):
             await asyncio.sleep(0.05)
+    assert await known() == []
     assert "ann@example.com" not in await answer_to(702, "what is my email?")
     await answer_to(703, "my email is ann@example.com")
     assert await kept(system, "sess_told") == 0
@@ -258,6 +311,8 @@ async def test_answers_go_on_without_the_database(peers: Peers, broker: Servers,
             turn_id = await peers.ask(number, "How long do I have to return something?")
             await until(lambda turn_id=turn_id: turn_id in peers.completed, 3)
             assert "30 days" in peers.completed[turn_id].answer.content
+        with pytest.raises(Unavailable, match="memory_unavailable"):
+            await peers.bus.call(bus_map.RECALL, AskFacts(), tenant=TENANT, key="sess_1")
         assert system.log("agent").count("memory_away") == 1
     finally:
         broker.start("postgres")

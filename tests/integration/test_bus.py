@@ -11,7 +11,7 @@ from libs.contracts import bus_map
 from libs.contracts.channels import Live, Rpc, encode
 from libs.contracts.context import Context
 from libs.contracts.errors import DeskError, Invalid, NotFound, TimedOut, Unavailable
-from libs.contracts.session import GetSession, SessionDeleted, SetStatus, TurnReady
+from libs.contracts.session import EventsAfter, GetSession, SessionDeleted, SetStatus, TurnReady
 from libs.runtime.bus import BusLost
 from libs.runtime.consumer import EventConsumer
 from libs.runtime.ids import mint
@@ -21,6 +21,7 @@ from libs.runtime.provision import OLDEST_BROKER, UnfitBroker, check_version
 ASK = Rpc("test", "ask", SetStatus, SetStatus, timeout=2.0)
 ASK_ONCE = Rpc("test", "ask_once", GetSession, GetSession, timeout=0.5, retry_safe=False)
 BELL = Live("test", "bell", TurnReady)
+COUNTED = Live("test", "counted", EventsAfter)
 
 
 @pytest.fixture
@@ -160,6 +161,36 @@ async def test_a_callback_that_raises_does_not_deafen_the_bus(bus: NatsBus) -> N
     await bus.ping()
     await asyncio.sleep(0.05)
     assert heard == ["desk.live.test.bell.v1.acme.sess_1"] * 2
+
+
+async def test_what_is_followed_comes_in_order_also_after_a_reconnection_until_it_is_left(tmp_path: Path) -> None:
+    heard: list[int] = []
+    with Servers(tmp_path, environ={}) as servers:
+        async with NatsBus.connect(servers.environment["DESKBUS_NATS_URL"], "test") as bus:
+            reconnected = asyncio.Event()
+            bus.on_reconnect(reconnected.set)
+
+            async def tell(numbers: range) -> None:
+                for number in numbers:
+                    await bus.announce(COUNTED, EventsAfter(ev_seq=number), tenant="acme", key="sess_1")
+                await bus.ping()
+
+            def hear(_: object, data: bytes) -> None:
+                number = COUNTED.decode(data).ev_seq
+                assert number is not None
+                heard.append(number)
+
+            following = await bus.follow("acme", "sess_1", hear)
+            await tell(range(500))
+            assert heard == list(range(500))
+            servers.kill("nats")
+            servers.start("nats")
+            await asyncio.wait_for(reconnected.wait(), 20)
+            await tell(range(500, 520))
+            assert heard == list(range(520))
+            await following.unsubscribe()
+            await tell(range(3))
+            assert len(heard) == 520
 
 
 async def test_the_bus_outlives_its_broker(tmp_path: Path) -> None:

@@ -1,14 +1,15 @@
 """What the gateway says over a WebSocket, over a desk in memory."""
 
 import asyncio
+import socket
 
+import msgspec
 import pytest
-from aiohttp import WSMsgType
 
 from libs.contracts.errors import Unavailable
+from libs.contracts.session import OpenTurn
 from libs.runtime.ids import mint
-from services.gateway.adapters import outbox as outbox_module
-from services.gateway.adapters.outbox import Outbox
+from tests.chaos.wire import CLOSE, Closed, Wire, frame
 from tests.unit.gateway.edge import gateway
 
 
@@ -94,7 +95,7 @@ async def test_too_many_sockets_are_told_and_closed():
                 assert [frame["code"] for frame in second.frames] == ["too_many_connections"]
         async with desk.socket(session_id) as third:
             await third.until("connected")
-        assert not desk.sockets._per_session
+        assert desk.connections.of_session(session_id) == 0
 
 
 async def test_a_part_that_is_away_is_told_and_closed():
@@ -119,8 +120,11 @@ async def test_a_fault_of_ours_is_told_and_closed():
 
 
 async def test_frames_that_are_none_are_told_and_the_socket_stays():
-    sent = ["{", "[]", "{}", '{"type":"dance"}', '{"type":"typing"}', '{"type":"message","content":5}',
-            '{"type":"message","content":" "}', '{"type":"message","content":"a","attachments":[{}]}']  # fmt: skip
+    sent = [
+        "{", "[]", "{}", '{"type":"dance"}', '{"type":"typing","isTyping":1}', '{"type":"cancel","turn_id":[]}',
+        '{"type":"cancel","turn_id":"other"}', '{"type":"message","content":5}', '{"type":"message","content":" "}',
+        '{"type":"message","content":"a","attachments":[{}]}',
+    ]  # fmt: skip
     async with gateway() as desk, desk.socket(await desk.session()) as talk:
         for text in sent:
             await talk.socket.send_str(text)
@@ -128,8 +132,8 @@ async def test_frames_that_are_none_are_told_and_the_socket_stays():
         await talk.socket.send_json({"type": "ping", "id": "p"})
         assert (await talk.until("pong"))["id"] == "p"
         assert [frame["code"] for frame in talk.frames if frame["type"] == "error"] == [
-            "invalid_json", "invalid_frame", "invalid_frame", "unknown_type", "unsupported_type", "invalid_frame",
-            "invalid_message", "invalid_attachment", "binary_frame",
+            "invalid_json", "invalid_frame", "invalid_frame", "unknown_type", "invalid_frame", "invalid_frame",
+            "turn_not_found", "invalid_frame", "invalid_message", "invalid_attachment", "binary_frame",
         ]  # fmt: skip
 
 
@@ -194,7 +198,7 @@ async def test_draining_tells_and_closes():
         async with desk.socket(session_id) as one, desk.socket(session_id) as two:
             await one.until("connected")
             await two.until("connected")
-            await desk.sockets.drain(1.0)
+            await desk.connections.drain(1.0)
             for talk in (one, two):
                 assert await talk.closed() == 1012
                 assert talk.types[-1] == "draining"
@@ -211,57 +215,154 @@ async def test_r17_many_idle_sockets_block_nothing():
         await asyncio.gather(*(socket.close() for socket in sockets))
 
 
-async def test_a_client_that_does_not_read_is_closed_and_others_go_on():
-    async with gateway() as desk:
-        session_id = await desk.session()
-        room = desk.desk.rooms[session_id]
-        server = desk.client.server
-        _, writer = await asyncio.open_connection(server.host, server.port, limit=1024)
+# --- those who do not read, do not answer, or say nothing
+
+
+class Deaf:
+    """A client that opens a socket and then reads nothing, or only when told to."""
+
+    @classmethod
+    async def at(cls, desk, session_id):
+        self, server = cls(), desk.client.server
+        # What the kernel takes for it must not hide that it does not read.
+        plug = socket.socket()
+        plug.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        plug.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(plug, (server.host, server.port))
+        self.reader, self.writer = await asyncio.open_connection(sock=plug, limit=1024)
         handshake = (
             f"GET /ws?session_id={session_id} HTTP/1.1\r\nHost: {server.host}:{server.port}\r\nUpgrade: websocket\r\n"
             "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
         )
-        writer.write(handshake.encode())
+        self.writer.write(handshake.encode())
+        while await self.reader.readline() != b"\r\n":
+            pass
+        return self
+
+    async def frame(self):
+        """Read one frame."""
+        kind, length = await self.reader.readexactly(2)
+        if length >= 126:
+            length = int.from_bytes(await self.reader.readexactly(2 if length == 126 else 8), "big")
+        data = await self.reader.readexactly(length)
+        return msgspec.json.decode(data) if kind == 0x81 else None
+
+
+async def test_a_client_that_reads_too_late_is_led_on_with_a_resync_and_others_miss_nothing():
+    async with gateway() as desk:
+        session_id = await desk.session()
+        room = desk.desk.rooms[session_id]
+        deaf = await Deaf.at(desk, session_id)
         async with desk.socket(session_id) as good:
             await good.until("connected")
-            while len(desk.sockets._open) < 2:
+            while len(desk.connections) < 2:
                 await asyncio.sleep(0.01)
-            room.ask()
+            room.ask("before")
+            await good.until("message_added")
+            for number in range(400):
+                room.ask(str(number) + "x" * 4000)
+                await good.until("message_added")
+            room.turn = OpenTurn(turn_id=mint("turn"), attempt=0)
             room.start()
-            for _ in range(400):
-                room.say("x" * 100_000)
-                await good.until("text")
-                if len(desk.sockets._open) == 1 or any(outbox.closing for outbox in desk.sockets._open):
-                    break
-            else:
-                raise AssertionError("the client that does not read was kept")
-            room.complete("Short.")
-            assert (await good.until("complete"))["message"]["content"] == "Short."
-            async with asyncio.timeout(5):
-                while len(desk.sockets._open) > 1:
-                    await asyncio.sleep(0.05)
-        writer.transport.abort()
+            room.say("Hello")
+            await good.until("text")
+            frames = [await asyncio.wait_for(deaf.frame(), 3)]
+            while frames[-1] is None or frames[-1]["type"] != "text":
+                frames.append(await asyncio.wait_for(deaf.frame(), 3))
+            types = [frame["type"] for frame in frames if frame]
+            assert types[types.index("resync") :] == ["resync", "session_updated", "start", "text"]
+            shown = [frame["message"]["seq"] for frame in frames if frame and frame["type"] == "message_added"]
+            [resync] = [frame for frame in frames if frame and frame["type"] == "resync"]
+            assert shown == list(range(1, resync["seq"]))
+            assert 1 < resync["seq"] <= 401
+            assert frames[-1]["content"] == "Hello"
+            room.complete()
+            assert (await good.until("complete"))["message"]["content"] == "Hello"
+            while (frame := await asyncio.wait_for(deaf.frame(), 3))["type"] != "complete":
+                pass
+            assert frame["message"]["content"] == "Hello"
+        deaf.writer.transport.abort()
 
 
-async def test_an_outbox_that_is_full_says_goodbye():
-    class Stuck:
-        def __init__(self):
-            self.sent, self.code = 0, None
+async def test_a_client_that_answers_no_ping_is_found_gone():
+    async with gateway(heartbeat_s=0.4) as desk:
+        session_id = await desk.session()
+        # It reads and never answers: the other end of a connection that is only half there.
+        deaf = await Deaf.at(desk, session_id)
+        async with desk.socket(session_id, heartbeat=None) as good:
+            await good.until("connected")
+            assert len(desk.connections) == 2
+            reading = asyncio.create_task(good.until("pong"))
+            async with asyncio.timeout(3):
+                while len(desk.connections) > 1:
+                    await asyncio.sleep(0.02)
+            await asyncio.sleep(1)
+            assert len(desk.connections) == 1
+            await good.socket.send_json({"type": "ping"})
+            await reading
+            assert len(desk.desk.rooms[session_id].followers) == 1
+        deaf.writer.transport.abort()
 
-        async def send_frame(self, data, kind):
-            if kind is WSMsgType.CLOSE:
-                self.code = int.from_bytes(data[:2], "big")
-                outbox.end()
-            else:
-                self.sent += 1
-                await asyncio.Event().wait()
 
-    stuck = Stuck()
-    outbox = Outbox(stuck, None)
-    writing = asyncio.create_task(outbox.write())
-    for _ in range(outbox_module.MOST_FRAMES + 10):
-        outbox.offer(b"x")
-        await asyncio.sleep(0)
-    await asyncio.wait_for(writing, 2)
-    assert (stuck.sent, stuck.code) == (1, 1013)
-    await asyncio.wait_for(outbox.flush(), 1)
+async def test_an_idle_client_is_told_and_closed():
+    async with gateway(idle_s=0.6, heartbeat_s=0.2) as desk:
+        session_id = await desk.session()
+        async with desk.socket(session_id) as silent, desk.socket(session_id) as speaking:
+            await speaking.until("connected")
+            closing = asyncio.create_task(silent.closed())
+            for number in range(10):
+                await asyncio.sleep(0.15)
+                await speaking.socket.send_json({"type": "ping", "id": number})
+                await speaking.until("pong")
+            assert await closing == 4408
+            assert (silent.frames[-1]["code"], silent.frames[-1]["retryable"]) == ("idle_timeout", True)
+            assert not speaking.socket.closed
+
+
+async def test_typing_is_shown_to_the_other_sockets_and_ends_with_the_writers():
+    async with gateway() as desk:
+        session_id = await desk.session()
+        async with desk.socket(session_id) as reader:
+            await reader.until("connected")
+            async with desk.socket(session_id) as writer:
+                client_id = (await writer.until("connected"))["client_id"]
+                await writer.socket.send_json({"type": "typing"})
+                typing = await reader.until("user_typing")
+                assert (typing["client_id"], typing["is_typing"], typing["role"]) == (client_id, True, "user")
+            typing = await reader.until("user_typing")
+            assert (typing["client_id"], typing["is_typing"]) == (client_id, False)
+
+
+async def test_cancel_stops_the_answer_for_all_sockets():
+    async with gateway() as desk:
+        session_id = await desk.session()
+        desk.desk.script = lambda room: (room.start(), room.say("Hel"))
+        async with desk.socket(session_id) as one, desk.socket(session_id) as two:
+            await two.until("connected")
+            await one.socket.send_json({"type": "message", "content": "Hi"})
+            await one.until("text")
+            await two.until("text")
+            await two.socket.send_json({"type": "cancel"})
+            for talk in (one, two):
+                cancelled = await talk.until("cancelled")
+                assert (cancelled["message"]["content"], cancelled["message"]["status"]) == ("Hel", "cancelled")
+            await two.socket.send_json({"type": "cancel"})
+            assert (await two.until("error"))["code"] == "nothing_to_cancel"
+
+
+@pytest.mark.parametrize("begins", ["gateway", "client"])
+async def test_each_side_says_goodbye_once_and_then_the_connection_ends(begins):
+    """A browser takes a second close frame for a fault, and shows its page 1006 instead of the code."""
+    async with gateway() as desk:
+        session_id = await desk.session() if begins == "client" else "undefined"
+        async with Wire.to(str(desk.client.make_url("/")), session_id) as wire:
+            await wire.read_json()
+            if begins == "client":
+                await wire.send(frame((1000).to_bytes(2, "big"), CLOSE))
+            with pytest.raises(Closed) as closed:
+                await wire.read()
+            assert closed.value.code == (1000 if begins == "client" else 4001)
+            if begins == "gateway":
+                await wire.send(frame((4001).to_bytes(2, "big"), CLOSE))
+            async with asyncio.timeout(2):
+                assert await wire.reader.read() == b""

@@ -8,8 +8,10 @@ import pytest
 
 from libs.contracts import bus_map
 from libs.contracts import session as told
-from libs.contracts.errors import Conflict, NotFound
+from libs.contracts.errors import Conflict, NotFound, TimedOut, Unavailable
+from libs.runtime.clock import now
 from libs.runtime.ids import mint
+from libs.runtime.nats import NatsBus
 from tests.support.system import System
 from tests.support.talk import TENANT, Talk
 
@@ -44,7 +46,9 @@ async def test_an_escalating_answer_hands_over_with_a_stored_ticket(talk: Talk) 
     assert (stored.escalation.reasons, stored.escalation.priority) == (["asked_for_person"], "high")
     assert message.metadata["ticket_id"] == stored.escalation.ticket_id
     events = [event.type for event in (await talk.events()).events]
-    assert events[-4:] == ["message_added", "session_escalated", "turn_completed", "session_status_changed"]
+    assert events[-5:] == [
+        "message_added", "session_escalated", "turn_completed", "session_status_changed", "control_changed",
+    ]  # fmt: skip
 
 
 async def test_r12_an_escalated_session_takes_messages_and_opens_no_turn_and_no_second_ticket(talk: Talk) -> None:
@@ -61,7 +65,6 @@ async def test_r12_an_escalated_session_takes_messages_and_opens_no_turn_and_no_
 async def test_a_session_that_comes_back_to_the_agent_closes_its_ticket(talk: Talk) -> None:
     first = (await set_status(talk, "escalated")).escalation
     assert first is not None
-    await talk.post("for the operator's eyes")
     assert (await set_status(talk, "active")).escalation is None
     assert (await talk.events()).open_turn is None
     second = (await set_status(talk, "escalated")).escalation
@@ -69,7 +72,7 @@ async def test_a_session_that_comes_back_to_the_agent_closes_its_ticket(talk: Ta
     assert second.ticket_id != first.ticket_id
 
 
-async def test_what_waited_when_a_person_took_over_is_not_answered_by_the_agent_later(talk: Talk) -> None:
+async def test_what_nobody_answered_is_answered_by_the_agent_after_the_return(talk: Talk) -> None:
     await talk.post("a person, please")
     turn = await talk.claim()
     await talk.post("hello?")
@@ -78,10 +81,12 @@ async def test_what_waited_when_a_person_took_over_is_not_answered_by_the_agent_
         answer=told.Answer(content="Somebody will take over.", escalation=PERSON),
     )  # fmt: skip
     await talk.bus.call(bus_map.COMPLETE_TURN, request, tenant=TENANT, key=talk.id)
+    await talk.post("anybody?")
     await set_status(talk, "active")
-    assert (await talk.events()).open_turn is None
-    await talk.post("a new question")
-    assert [message.content for message in (await talk.claim()).questions] == ["a new question"]
+    assert (await talk.events()).open_turn is not None
+    turn = await talk.claim()
+    assert [message.content for message in turn.questions] == ["hello?", "anybody?"]
+    await talk.complete(turn)
 
 
 async def test_the_last_feedback_counts(talk: Talk) -> None:
@@ -108,7 +113,7 @@ async def rows_of(system: System, session_id: str) -> dict[str, int]:
     connection = await asyncpg.connect(system.environment["DESKBUS_DATABASE_URL"])
     try:
         tables = {"sessions": "id", "messages": "session_id", "turns": "session_id", "tickets": "session_id",
-                  "session_events": "session_id"}  # fmt: skip
+                  "notes": "session_id", "session_events": "session_id"}  # fmt: skip
         return {
             table: await connection.fetchval(f"select count(*) from session.{table} where {column} = $1", session_id)
             for table, column in tables.items()
@@ -125,10 +130,11 @@ async def subjects_of(talk: Talk) -> list[str]:
 async def test_a_deleted_session_leaves_only_the_event_that_says_so(talk: Talk, system: System) -> None:
     await talk.post("hello")
     await answer(talk, "bye", PERSON)
+    await talk.add_note("a secret")
     last = (await talk.events()).last_ev_seq
     await talk.bus.call(bus_map.DELETE_SESSION, told.DeleteSession(), tenant=TENANT, key=talk.id)
     assert await rows_of(system, talk.id) == {
-        "sessions": 0, "messages": 0, "turns": 0, "tickets": 0, "session_events": 1,
+        "sessions": 0, "messages": 0, "turns": 0, "tickets": 0, "notes": 0, "session_events": 1,
     }  # fmt: skip
     for _ in range(100):
         if (left := await subjects_of(talk)) == ["session_deleted"]:
@@ -179,26 +185,34 @@ async def test_clean_up_takes_what_is_old_and_not_active_in_batches(talk: Talk, 
     assert (await talk.bus.call(bus_map.CLEAN_UP, told.CleanUp(30), tenant=tenant)).sessions_deleted == 0
 
 
-async def test_r37_tickets_made_all_at_once_are_unique_and_each_can_be_found(talk: Talk) -> None:
+async def test_r37_a_thousand_tickets_made_at_once_are_unique_and_each_can_be_found(bus: NatsBus) -> None:
     """Every hand-over has an id of its own, is stored, and is told exactly once."""
+    talks = [Talk(bus, "tenant_of_r37") for _ in range(1000)]
+    for start in range(0, 1000, 100):
+        await asyncio.gather(*(talk.open() for talk in talks[start : start + 100]))
+    began = now()
+    sessions = await asyncio.gather(*(escalate(talk) for talk in talks))
+    assert (now() - began).total_seconds() < 60
+    tickets = [session.escalation for session in sessions]
+    assert len({ticket.ticket_id for ticket in tickets if ticket}) == 1000
+    for start in range(0, 1000, 100):
+        batch = list(zip(talks, tickets, strict=True))[start : start + 100]
+        packets = await asyncio.gather(*(talk.ticket(ticket.ticket_id) for talk, ticket in batch))
+        assert [packet.ticket for packet in packets] == [ticket for _, ticket in batch]
+        assert [packet.session.session_id for packet in packets] == [talk.id for talk, _ in batch]
+        names = await asyncio.gather(*(talk.event_names() for talk, _ in batch))
+        assert {told_of.count("session_escalated") for told_of in names} == {1}
+    page = await talks[0].tickets(limit=1)
+    assert page.total == 1000
 
-    async def escalate() -> tuple[Talk, str]:
-        one = Talk(talk.bus)
-        await one.open()
-        ticket = (await set_status(one, "escalated")).escalation
-        assert ticket is not None
-        return one, ticket.ticket_id
 
-    made: list[tuple[Talk, str]] = []
-    for _ in range(10):
-        made += await asyncio.gather(*(escalate() for _ in range(50)))
-    assert len({ticket_id for _, ticket_id in made}) == 500
-    for one, ticket_id in made[::50]:
-        stored = (await session(one)).escalation
-        assert stored is not None
-        assert stored.ticket_id == ticket_id
-        told_of = [event.type for event in (await one.events()).events]
-        assert told_of.count("session_escalated") == 1
+async def escalate(talk: Talk) -> told.Session:
+    """Escalate, again where the service had too much to do: a status that is there already changes nothing."""
+    while True:
+        try:
+            return await talk.set_status("escalated")
+        except (Unavailable, TimedOut):
+            await asyncio.sleep(0.1)
 
 
 async def test_r44_messages_sent_side_by_side_keep_their_order_and_open_one_ticket(talk: Talk) -> None:

@@ -25,8 +25,10 @@ from libs.runtime.redis import redis_url_from
 from libs.runtime.settings import load
 from services.session.adapters.postgres import PostgresStore
 from services.session.adapters.snapshots import KeepingHerald, RedisSnapshots
+from services.session.adapters.timers import AsyncTimers
 from services.session.app import App
 from services.session.domain.conversation import Conversation
+from services.session.domain.turn import TurnRules
 from services.session.settings import Settings
 from tests.support.system import ROOT, System
 from tests.support.talk import TENANT, Talk
@@ -48,7 +50,9 @@ class Replica:
 
     def __init__(self, database: Database, cache: Cache) -> None:
         self.snapshots = RedisSnapshots(cache, database, 60)
-        self.app = App(PostgresStore(database), KeepingHerald(Deaf(), self.snapshots), self.snapshots, 15.0)
+        rules = TurnRules()
+        herald = KeepingHerald(Deaf(), self.snapshots)
+        self.app = App(PostgresStore(database, rules), herald, self.snapshots, AsyncTimers(), rules)
         self.id = mint("sess")
         self._task: asyncio.Task[None] | None = None
 

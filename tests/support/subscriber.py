@@ -18,6 +18,7 @@ class Subscriber:
         self._client: Client | None = None
         self.seen: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
         self.deleted: set[str] = set()
+        self.payloads: defaultdict[str, list[bytes]] = defaultdict(list)
         self.faults: list[str] = []
 
     async def __aenter__(self) -> Self:
@@ -45,6 +46,7 @@ class Subscriber:
             self.faults.append(f"{subject.key}: {number} ({subject.name}) after {last}")
         else:
             self.seen[subject.key].append((number, subject.name))
+            self.payloads[subject.key].append(message.data)
 
     async def until(self, session_id: str, ev_seq: int, timeout: float = 20.0) -> list[str]:
         """Wait until a session's event has come; give the names of all up to it."""

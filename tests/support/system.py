@@ -115,8 +115,12 @@ class System:
             environment["DESKBUS_PORT"] = str(self.ports[index])
         with self.log_file(name, index).open("ab") as log:
             self.processes[name, index] = spawn(
-                [sys.executable, "-m", f"services.{name}"], output=log, environment=environment, folder=ROOT
+                [sys.executable, "-m", self.module(name)], output=log, environment=environment, folder=ROOT
             )
+
+    def module(self, name: str) -> str:
+        """Give the module that a service's process runs."""
+        return f"services.{name}"
 
     def log_file(self, name: str, index: int = 0) -> Path:
         """Where a process writes its log."""

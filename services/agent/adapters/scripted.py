@@ -32,7 +32,7 @@ class ScriptedModel:
     async def answer(self, prompt: Prompt) -> AsyncGenerator[Delta, None]:
         """Stream the script of this attempt."""
         text = "\n".join(message.content for message in prompt.questions)
-        plan = script.read(text, turn_id=prompt.turn_id, attempt=prompt.attempt, pace=self._pace)
+        plan = script.read(text, turn_id=prompt.turn_id, attempt=prompt.attempt, pace=self._pace, before=prompt.history)
         clock = asyncio.get_running_loop().time
         started = clock()
         for number, token in enumerate(plan.tokens):

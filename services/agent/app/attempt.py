@@ -1,71 +1,33 @@
-"""One attempt to answer a turn: look up, stream, store."""
+"""One attempt to answer a turn: write, store, or stop where it is revoked."""
 
 import asyncio
-from contextlib import aclosing
+from typing import Literal
 
 from msgspec import Struct
-from msgspec.structs import replace
 
-from libs.contracts.bus_map import COMPLETE_TURN, SEARCH
-from libs.contracts.channels import Announcer, Caller
+from libs.contracts.bus_map import COMPLETE_TURN
 from libs.contracts.errors import Conflict, DeskError, NotFound
-from libs.contracts.frames import Sources
-from libs.contracts.knowledge import Search, Source
 from libs.contracts.session import Answer, ClaimedTurn, CompleteTurn
-from services.agent.domain import escalation, files, question, replies, tools
-from services.agent.domain.escalation import HandOver
-from services.agent.domain.facts import Fact
-from services.agent.domain.prompt import Outcome, Prompt, cited
-from services.agent.ports import Log, Model, ModelFault
 
 from .broadcast import Broadcast
 from .lease import Lease
-from .memory import Memory
-from .reading import read_files
+from .writing import Fault, Means, Writing
 
 # How soon an answer that could not be stored is offered again, in seconds; only the end of the lease stops this.
 _STORE_AGAIN_S = 0.5
-
-
-class Limits(Struct, frozen=True, kw_only=True):
-    """What an attempt may take; times in seconds."""
-
-    turn_s: float = 120.0
-    first_token_s: float = 15.0
-    knowledge_s: float = 3.0
-    text_interval_s: float = 0.035
-    passages: int = 5
-
-
-class Means(Struct, frozen=True, kw_only=True):
-    """What attempts are made with."""
-
-    caller: Caller
-    announcer: Announcer
-    model: Model
-    log: Log
-    agent_id: str
-    limits: Limits
-    memory: Memory
+# How soon what does not stop is told so again, in seconds.
+_CANCEL_AGAIN_S = 0.1
 
 
 class Ending(Struct, frozen=True):
     """How an attempt ended, and the fault's code.
 
-    `answered`, `handed_over`, `apologised`, `failed`, `refused` or `lease_lost`.
+    `answered`, `handed_over`, `apologised`, `cancelled` (what was told is stored), `revoked` (nothing is), `failed`,
+    `refused` or `lease_lost`.
     """
 
     outcome: str
     code: str = ""
-
-
-class Fault(Exception):
-    """A part that the answer needs has failed: `knowledge` or `model`."""
-
-    def __init__(self, part: str, code: str) -> None:
-        super().__init__(code)
-        self.part = part
-        self.code = code
 
 
 class Attempt:
@@ -77,9 +39,25 @@ class Attempt:
         self._means = means
         self._lease = lease
         self._message_id = message_id
+        self._revocation: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self.broadcast = Broadcast(
-            means.announcer, turn, interval_s=means.limits.text_interval_s, may_speak=lease.holds
+            means.announcer, turn, interval_s=means.limits.text_interval_s, may_speak=self._may_speak
         )
+        self._writing = Writing(means, turn, self.broadcast)
+
+    @property
+    def revoked(self) -> bool:
+        """Whether it was stopped from outside."""
+        return self._revocation.done()
+
+    def revoke(self, *, wanted: bool) -> None:
+        """Say nothing more from this moment on; where `wanted`, store what was told as cancelled, else nothing.
+
+        It comes too late for an answer that is on its way to being stored. A person who was asked for comes all the
+        same: a hand-over that is decided is stopped only where it is not `wanted`.
+        """
+        if not (self.revoked or self.storing or (wanted and self._writing.handing_over)):
+            self._revocation.set_result(wanted)
 
     async def run(self, *, renew_at_once: bool) -> Ending:
         """Answer for as long as the lease holds; once it is lost nothing more is said or stored."""
@@ -88,133 +66,48 @@ class Attempt:
             async with asyncio.timeout_at(self._lease.ends_at) as hold, asyncio.TaskGroup() as beside:
                 keeper = beside.create_task(self._lease.keep(hold, at_once=renew_at_once))
                 teller = beside.create_task(self.broadcast.run())
-                ending = await self._settle()
+                writing = beside.create_task(self._write())
+                ending = await self._settle(writing)
                 keeper.cancel()
                 teller.cancel()
+                await _end(writing)
         except TimeoutError:
             # Only the lease's end comes out as this: every other time-out inside is dealt with there.
-            return Ending("lease_lost")
+            return ending
         return ending
 
-    async def _settle(self) -> Ending:
+    def _may_speak(self) -> bool:
+        return self._lease.holds() and not self.revoked
+
+    async def _write(self) -> Answer | Fault:
+        """Write the answer and tell all of it."""
         try:
-            answer = await self._reply()
+            answer = await self._writing.answer()
         except Fault as fault:
-            return Ending("failed", fault.code)
+            return fault
         await self.broadcast.flush()
-        return await self._store(answer)
+        return answer
 
-    async def _reply(self) -> Answer:
-        """Write the answer, or an apology where nothing was said yet.
+    async def _settle(self, writing: asyncio.Task[Answer | Fault]) -> Ending:
+        """Store what is being written once it is there, or stop it where it is revoked.
 
-        Raises:
-            Fault: text had left already; only another attempt can make it good.
+        What is stopped may take a while to let go of what it holds; what was told is stored without waiting for that.
         """
-        try:
-            async with asyncio.timeout(self._means.limits.turn_s):
-                return await self._compose()
-        except TimeoutError:
-            fault = Fault("model", "turn_timed_out")
-        except Fault as known:
-            fault = known
-        if not self.broadcast.silent:
-            raise fault
-        turn = self.turn
-        self._means.log.warning("apologised", turn=turn.turn_id, part=fault.part, code=fault.code)
-        apology = replies.apology(fault.part, fault.code, self._means.model.name)
-        self.broadcast.write(apology.content)
-        return replace(apology, metadata={**apology.metadata, "attempt": turn.attempt})
+        await asyncio.wait([writing, self._revocation], return_when=asyncio.FIRST_COMPLETED)
+        if self.revoked:
+            writing.cancel()
+            return await self._withdraw(wanted=self._revocation.result())
+        written = writing.result()
+        return Ending("failed", written.code) if isinstance(written, Fault) else await self._store(written)
 
-    async def _compose(self) -> Answer:
-        turn, show = self.turn, self.broadcast
-        await show.status("context", "Reading the conversation")
-        if decision := escalation.decide(turn.questions, turn.history):
-            return await self._hand_over(decision)
-        if files.named(turn.questions):
-            await show.status("attachments", "Reading the attachments")
-        await show.status("knowledge", "Searching the help pages")
-        passages, known, unread = await self._look_up()
-        await show.sources(Sources(sources=passages))
-        await show.status("model", "Writing the answer")
-        outcome = await self._stream(
-            Prompt(
-                turn_id=turn.turn_id,
-                attempt=turn.attempt,
-                questions=turn.questions,
-                history=turn.history,
-                passages=passages,
-                facts=known,
-                unread=unread,
-            )
-        )
-        return Answer(
-            content=show.text,
-            sources=cited(passages, outcome.used),
-            confidence=outcome.confidence,
-            tools_used=[*tools.looked_up(turn.questions, known), *outcome.tools_used],
-            metadata={"model": self._means.model.name, **outcome.metadata, "attempt": turn.attempt},
-        )
+    async def _withdraw(self, *, wanted: bool) -> Ending:
+        """Store exactly what was told, where that is wanted; what it cites is not known before an answer's end."""
+        if not wanted:
+            return Ending("revoked")
+        metadata = {"model": self._means.model.name, "attempt": self.turn.attempt}
+        return await self._store(Answer(content=self.broadcast.told, metadata=metadata), "cancelled")
 
-    async def _hand_over(self, decision: HandOver) -> Answer:
-        """Say that a person takes over, without asking a model; what the customer told is kept all the same."""
-        await self._means.memory.attend(self.turn)
-        answer = replies.hand_over(decision, self._means.model.name)
-        self.broadcast.write(answer.content)
-        return replace(answer, metadata={**answer.metadata, "attempt": self.turn.attempt})
-
-    async def _look_up(self) -> tuple[list[Source], list[Fact], list[str]]:
-        """Search, remember and read side by side; what the customer told is kept also where the search fails."""
-        means, turn = self._means, self.turn
-        passages, known, reading = await asyncio.gather(
-            self._search(), means.memory.attend(turn), read_files(means.caller, means.log, turn), return_exceptions=True
-        )
-        for result in (passages, known, reading):
-            if isinstance(result, BaseException):
-                raise result
-        assert not isinstance(passages, BaseException)  # noqa: S101 - raised above
-        assert not isinstance(known, BaseException)  # noqa: S101
-        assert not isinstance(reading, BaseException)  # noqa: S101
-        return files.merged(reading.passages, passages), known, reading.unread
-
-    async def _search(self) -> list[Source]:
-        turn, limits = self.turn, self._means.limits
-        wanted = Search(query=question.query(turn.questions, turn.history), limit=limits.passages)
-        try:
-            found = await self._means.caller.call(SEARCH, wanted, tenant=turn.tenant, timeout=limits.knowledge_s)
-        except DeskError as error:
-            self._means.log.warning("search_failed", turn=turn.turn_id, code=error.code)
-            raise Fault("knowledge", "knowledge_unavailable") from error
-        return found.sources
-
-    async def _stream(self, prompt: Prompt) -> Outcome:
-        """Pass the model's text on as it comes; give what the model says about it."""
-        outcome: Outcome | None = None
-        begun, patience = False, asyncio.timeout(self._means.limits.first_token_s)
-        try:
-            async with (
-                patience,
-                aclosing(self._means.model.answer(prompt)) as stream,
-            ):
-                async for delta in stream:
-                    if isinstance(delta, Outcome):
-                        outcome = delta
-                        continue
-                    self.broadcast.write(delta)
-                    if not (begun or self.broadcast.silent):
-                        begun = True
-                        patience.reschedule(None)
-        except ModelFault as fault:
-            raise Fault("model", fault.code) from fault
-        except Exception as error:
-            if patience.expired():
-                raise Fault("model", "model_timed_out") from error
-            self._means.log.exception("model_failed", turn=self.turn.turn_id, attempt=self.turn.attempt)
-            raise Fault("model", "model_failed") from error
-        if outcome is None or not self.broadcast.text.strip():
-            raise Fault("model", "model_incomplete")
-        return outcome
-
-    async def _store(self, answer: Answer) -> Ending:
+    async def _store(self, answer: Answer, outcome: Literal["completed", "cancelled"] = "completed") -> Ending:
         """Store the answer, however long it takes while the lease holds; the message's id makes repeating safe."""
         turn, log = self.turn, self._means.log
         request = CompleteTurn(
@@ -223,11 +116,12 @@ class Attempt:
             epoch=turn.epoch,
             message_id=self._message_id,
             answer=answer,
+            outcome=outcome,
         )
         self.storing = True
         while True:
             try:
-                await self._means.caller.call(COMPLETE_TURN, request, tenant=turn.tenant, key=turn.session_id)
+                settled = await self._means.caller.call(COMPLETE_TURN, request, tenant=turn.tenant, key=turn.session_id)
             except (Conflict, NotFound) as refusal:
                 return Ending("refused", refusal.code)
             except DeskError as error:
@@ -237,7 +131,14 @@ class Attempt:
                 log.warning("answer_not_stored", turn=turn.turn_id, attempt=turn.attempt, code=error.code)
                 await asyncio.sleep(_STORE_AGAIN_S)
             else:
-                return _ending_of(answer)
+                return Ending("cancelled") if settled.status == "cancelled" else _ending_of(answer)
+
+
+async def _end(task: asyncio.Task[Answer | Fault]) -> None:
+    """Cancel a task until it has ended: a driver can swallow a cancellation, as `asyncio.wait_for` of 3.11 does."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=_CANCEL_AGAIN_S)
 
 
 def _ending_of(answer: Answer) -> Ending:

@@ -22,7 +22,7 @@ class Broadcast:
     never lacks a frame that was published before it.
 
     Args:
-        may_speak: whether the attempt still holds its lease; where not, nothing more is told.
+        may_speak: whether the attempt still holds its lease and was not revoked; where not, nothing more is told.
     """
 
     def __init__(
@@ -48,6 +48,11 @@ class Broadcast:
     def text(self) -> str:
         """All that was written, told or not."""
         return self._draft.text
+
+    @property
+    def told(self) -> str:
+        """What has been told: the frames of text, joined."""
+        return self._draft.told
 
     @property
     def silent(self) -> bool:
@@ -85,9 +90,7 @@ class Broadcast:
 
     def snapshot(self) -> Snapshot:
         """Say what has been told so far."""
-        return Snapshot(
-            turn_id=self._turn.turn_id, attempt=self._turn.attempt, text=self._draft.told, sources=self._sources
-        )
+        return Snapshot(turn_id=self._turn.turn_id, attempt=self._turn.attempt, text=self.told, sources=self._sources)
 
     async def _tell(self, frame: Status | Sources | Text) -> None:
         turn = self._turn

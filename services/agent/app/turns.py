@@ -7,15 +7,18 @@ from libs.contracts.agent import AskSnapshot, Snapshot
 from libs.contracts.bus_map import FAIL_TURN
 from libs.contracts.context import Context
 from libs.contracts.errors import Conflict, DeskError, NotFound
-from libs.contracts.session import FailTurn
+from libs.contracts.session import FailTurn, TurnRevoked
 from services.agent.ports import Mint
 
-from .attempt import Attempt, Ending, Means
+from .attempt import Attempt, Ending
 from .claims import Claim
 from .lease import Lease
+from .writing import Means
 
 # How long a turn may take to be given back while the process stops, in seconds.
 _GIVE_BACK_S = 2.0
+# How many revocations are kept of attempts that have not begun here.
+_MOST_EARLY = 256
 
 
 class Turns:
@@ -25,6 +28,7 @@ class Turns:
         self._means = means
         self._mint = mint
         self._attempts: dict[str, Attempt] = {}
+        self._early: dict[tuple[str, str, int], bool] = {}
 
     async def answer(self, claim: Claim) -> None:
         """Answer a claimed turn, whatever happens. When cancelled, give it back first. One log line each."""
@@ -32,12 +36,14 @@ class Turns:
         lease = Lease(means.caller, means.log, turn, agent_id=means.agent_id, asked_at=claim.asked_at)
         attempt = Attempt(means, turn, lease, self._mint(ids.MESSAGE))
         self._attempts[turn.turn_id] = attempt
+        if (wanted := self._early.pop((turn.tenant, turn.turn_id, turn.attempt), None)) is not None:
+            attempt.revoke(wanted=wanted)
         ending, started = Ending("given_back"), clock()
         try:
             ending = await self._run(attempt, renew_at_once=claim.repeated)
         except asyncio.CancelledError:
             # An answer on its way may be stored already: then its lease runs out, or has ended.
-            if not attempt.storing:
+            if not (attempt.storing or attempt.revoked):
                 await self._give_back(attempt)
             raise
         finally:
@@ -51,6 +57,19 @@ class Turns:
         if attempt is None or attempt.turn.tenant != ctx.tenant:
             return Snapshot(turn_id=request.turn_id)
         return attempt.broadcast.snapshot()
+
+    def revoke(self, revoked: TurnRevoked, tenant: str) -> None:
+        """Stop an attempt at once; one that is not under way here is not touched.
+
+        It may be heard before the reply to the claim, and then stops the attempt as it begins.
+        """
+        attempt = self._attempts.get(revoked.turn_id)
+        if attempt and (attempt.turn.tenant, attempt.turn.attempt) == (tenant, revoked.attempt):
+            attempt.revoke(wanted=revoked.wanted)
+            return
+        self._early[tenant, revoked.turn_id, revoked.attempt] = revoked.wanted
+        if len(self._early) > _MOST_EARLY:
+            del self._early[next(iter(self._early))]
 
     async def _run(self, attempt: Attempt, *, renew_at_once: bool) -> Ending:
         """Run an attempt; one that fails is told to the session, so that the next begins at once."""

@@ -6,6 +6,7 @@
 | `[interval=MS]`        | milliseconds between two tokens                                               |
 | `[first=MS]`           | milliseconds before the first token                                           |
 | `[say=TEXT]`           | stream TEXT word by word instead of numbered tokens                           |
+| `[transcript]`         | stream the messages before the question, as models are shown them             |
 | `[newlines]`           | end every fourth token with a blank line instead of a space                   |
 | `[fail-before]`        | fail before the first token                                                   |
 | `[fail-after=N]`       | fail after N tokens, on every attempt                                         |
@@ -15,10 +16,13 @@
 """
 
 import re
+from collections.abc import Sequence
 
 from msgspec import Struct
 
-from . import extract
+from libs.contracts.session import Message
+
+from . import extract, history
 from .draft import printable
 
 _DIRECTIVE = re.compile(r"\[([a-z-]+)(?:=([^\]]*))?\]")
@@ -43,8 +47,11 @@ class Pace(Struct, frozen=True, kw_only=True):
     interval_ms: int = 15
 
 
-def read(text: str, *, turn_id: str, attempt: int, pace: Pace) -> Script:
-    """Read the script of an attempt from its question. A number that is none counts as not given."""
+def read(text: str, *, turn_id: str, attempt: int, pace: Pace, before: Sequence[Message] = ()) -> Script:
+    """Read the script of an attempt from its question. A number that is none counts as not given.
+
+    `before` are the messages before the question.
+    """
     said = {match[1]: match[2] for match in _DIRECTIVE.finditer(text)}
 
     def number(name: str) -> int | None:
@@ -60,7 +67,7 @@ def read(text: str, *, turn_id: str, attempt: int, pace: Pace) -> Script:
         return always if always is not None or attempt > 1 else number(f"{name}-once-after")
 
     return Script(
-        tokens=_tokens(said, min(setting("tokens", pace.tokens), _MAX_TOKENS), turn_id),
+        tokens=_tokens(said, min(setting("tokens", pace.tokens), _MAX_TOKENS), turn_id, before),
         first_s=setting("first", pace.first_ms) / 1000,
         interval_s=setting("interval", pace.interval_ms) / 1000,
         fail_after=0 if "fail-before" in said else once("fail"),
@@ -68,8 +75,10 @@ def read(text: str, *, turn_id: str, attempt: int, pace: Pace) -> Script:
     )
 
 
-def _tokens(said: dict[str, str], count: int, turn_id: str) -> list[str]:
+def _tokens(said: dict[str, str], count: int, turn_id: str, before: Sequence[Message]) -> list[str]:
     """Give what is streamed: numbered tokens that no other turn has, so that a mix-up shows."""
+    if "transcript" in said:
+        return list(extract.pieces("\n".join(history.transcript(before))))
     if say := printable(said.get("say") or ""):
         return list(extract.pieces(say))
     gap = "\n\n" if "newlines" in said else " "

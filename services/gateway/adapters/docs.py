@@ -11,8 +11,9 @@ from aiohttp import web
 from libs.contracts.channels import encode
 
 from ..domain.limits import Limits
+from ..routes import Route
 from .openapi.asyncapi import frames_document
-from .openapi.document import Shown, document
+from .openapi.document import document
 
 _PAGE = Path(__file__).with_name("docs.html").read_text(encoding="utf-8")
 _INLINE = re.compile(r"<(script|style)>(.*?)</\1>", re.DOTALL)
@@ -21,7 +22,7 @@ _INLINE = re.compile(r"<(script|style)>(.*?)</\1>", re.DOTALL)
 class Docs:
     """`GET /docs`, `/openapi.json` and `/asyncapi.json`, written once."""
 
-    def __init__(self, routes: Iterable[Shown], version: str, limits: Limits) -> None:
+    def __init__(self, routes: Iterable[Route], version: str, limits: Limits) -> None:
         self._openapi = encode(document(list(routes), version, limits))
         self._asyncapi = encode(frames_document(version, limits))
         self._policy = _policy(_PAGE)

@@ -1,27 +1,27 @@
 """The HTTP operations: read the request, ask the use case, write the answer."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
 
-from libs.contracts.channels import encode
-from libs.contracts.errors import Malformed, NotFound, Unauthenticated, Unavailable
+from libs.contracts.errors import NotFound, Unauthenticated, Unavailable
 
+from ..app.cancellation import Cancellation
 from ..app.chat import Chat
 from ..app.hubs import Hubs
 from ..app.knowledge import Knowledge
 from ..app.platform import Platform
 from ..app.sessions import Sessions
-from ..domain.access import may_administer
+from ..domain.access import may_administer, prefers_async
 from ..domain.limits import Limits, check_message_id
-from ..domain.reading import read_as, read_json
+from ..domain.marks import session_cursor
+from ..domain.reading import read_as
 from ..domain.replies import Accepted
 from ..domain.requests import (
+    CancelOrder,
     CleanUpOrder,
     Draft,
     HistoryQuery,
@@ -33,12 +33,13 @@ from ..domain.requests import (
     Opinion,
     SessionQuery,
 )
-from .problem import TooSlow, UnsupportedMedia
+from .bodies import form_fields, json_response, read_body
+from .event_stream import EventStreams, asks_for_events
+from .lists import link_next, list_response
+from .problem import UnsupportedMedia
 from .uploads import Files
 
 _FORMS = {"application/x-www-form-urlencoded"}
-# How long a body may take to arrive, where it is not 30 s.
-BODY_S = web.AppKey("body_s", float)
 # What aiohttp says where a client names no type at all.
 _JSON = {"application/json", "application/octet-stream"}
 
@@ -48,7 +49,8 @@ class Http:
 
     def __init__(
         self, sessions: Sessions, chat: Chat, knowledge: Knowledge, platform: Platform, hubs: Hubs, *,
-        files: Files, limits: Limits, figures: Callable[[], Awaitable[str]] | None = None,
+        cancellation: Cancellation, streams: EventStreams, files: Files, limits: Limits,
+        figures: Callable[[], Awaitable[str]] | None = None,
     ) -> None:  # fmt: skip
         self._sessions = sessions
         self._chat = chat
@@ -56,34 +58,38 @@ class Http:
         self._figures = figures
         self._platform = platform
         self._hubs = hubs
+        self._cancellation = cancellation
+        self._streams = streams
         self._files = files
         self._limits = limits
 
     async def _read(self, request: web.Request) -> Any:
         """Read a body of JSON."""
-        return read_json(await _body(request), self._limits.json_depth)
+        return await read_body(request, self._limits.json_depth)
 
     # --- sessions
 
     async def open_session(self, request: web.Request) -> web.Response:
         """`POST /api/sessions`."""
         new = read_as(NewSession, await self._read(request))
-        return _json(await self._sessions.open(new, request.headers.get("Idempotency-Key")))
+        return json_response(await self._sessions.open(new, request.headers.get("Idempotency-Key")))
 
     async def get_session(self, request: web.Request) -> web.Response:
         """`GET /api/sessions/{id}`."""
-        return _json(await self._sessions.get(request.match_info["id"]))
+        return json_response(await self._sessions.get(request.match_info["id"]))
 
     async def list_sessions(self, request: web.Request) -> web.Response:
         """`GET /api/sessions`."""
         query = read_as(SessionQuery, dict(request.query), where="query", lax=True)
         page = await self._sessions.list(query)
-        response = _json(page.sessions)
-        response.headers["X-Total-Count"] = str(page.total)
-        if query.offset + query.limit < page.total:
-            following = request.rel_url.update_query(limit=query.limit, offset=query.offset + query.limit)
-            response.headers["Link"] = f'<{following}>; rel="next"'
-        return response
+        following = None
+        if "offset" in request.query and query.cursor is None:
+            if query.offset + query.limit < page.total:
+                following = {"limit": query.limit, "offset": query.offset + query.limit}
+        elif page.more and page.sessions:
+            last = page.sessions[-1]
+            following = {"limit": query.limit, "cursor": session_cursor(last.created_at, last.session_id)}
+        return list_response(request, page.sessions, page.total, following)
 
     async def set_status(self, request: web.Request) -> web.Response:
         """`PATCH /api/sessions/{id}/status`, with the status as query or in the body."""
@@ -91,11 +97,11 @@ class Http:
             new = read_as(NewStatus, {"status": request.query["status"]}, where="query")
         else:
             new = read_as(NewStatus, await self._read(request))
-        return _json(await self._sessions.set_status(request.match_info["id"], new))
+        return json_response(await self._sessions.set_status(request.match_info["id"], new))
 
     async def delete_session(self, request: web.Request) -> web.Response:
         """`DELETE /api/sessions/{id}`."""
-        return _json(await self._sessions.delete(request.match_info["id"]))
+        return json_response(await self._sessions.delete(request.match_info["id"]))
 
     async def clean_up(self, request: web.Request) -> web.Response:
         """`POST /api/sessions/cleanup`, with the days as query or in the body."""
@@ -103,16 +109,20 @@ class Http:
             order = read_as(CleanUpOrder, {"days": request.query["days"]}, where="query", lax=True)
         else:
             order = read_as(CleanUpOrder, await self._read(request))
-        return _json(await self._sessions.clean_up(order))
+        return json_response(await self._sessions.clean_up(order))
 
     # --- chat
 
-    async def send_message(self, request: web.Request) -> web.Response:
+    async def send_message(self, request: web.Request) -> web.StreamResponse:
         """`POST /api/chat/sessions/{id}/messages`."""
-        wait = "respond-async" not in request.headers.get("Prefer", "").lower()
+        wait = not prefers_async(request.headers.getall("Prefer", ()))
+        if wait and asks_for_events(request.headers.getall("Accept", ())):
+            return await self._streams.stream_answer(request, self._draft(request))
         async with self._draft(request) as draft:
             reply = await self._chat.send(request.match_info["id"], draft, wait=wait)
-        response = _json(reply, HTTPStatus.ACCEPTED if isinstance(reply, Accepted) else HTTPStatus.OK)
+        response = json_response(reply, HTTPStatus.ACCEPTED if isinstance(reply, Accepted) else HTTPStatus.OK)
+        if isinstance(reply, Accepted):
+            response.headers["Location"] = reply.links["messages"]
         if not wait:
             response.headers["Preference-Applied"] = "respond-async"
         return response
@@ -128,7 +138,7 @@ class Http:
 
     async def _new_message(self, request: web.Request) -> NewMessage:
         if request.content_type in _FORMS:
-            return read_as(NewMessage, await _form_fields(request))
+            return read_as(NewMessage, await form_fields(request))
         if request.content_type in _JSON:
             return read_as(NewMessage, await self._read(request))
         raise UnsupportedMedia(
@@ -138,17 +148,31 @@ class Http:
     async def history(self, request: web.Request) -> web.Response:
         """`GET /api/chat/sessions/{id}/messages`."""
         query = read_as(HistoryQuery, dict(request.query), where="query", lax=True)
-        return _json(await self._chat.history(request.match_info["id"], query))
+        page = await self._chat.history(request.match_info["id"], query)
+        response = json_response(page)
+        following = None
+        if page.messages and query.offset + len(page.messages) < page.total:
+            if "offset" in request.query:
+                following = {"offset": query.offset + query.limit}
+            else:
+                following = {"after_seq" if query.order == "asc" else "before_seq": page.messages[-1].seq}
+        link_next(request, response, following)
+        return response
+
+    async def cancel(self, request: web.Request) -> web.Response:
+        """`POST /api/chat/sessions/{id}/cancel`."""
+        order = read_as(CancelOrder, await self._read(request))
+        return json_response(await self._cancellation.cancel(request.match_info["id"], order))
 
     async def search(self, request: web.Request) -> web.Response:
         """`POST /api/chat/search`."""
-        return _json(await self._knowledge.search(read_as(NewSearch, await self._read(request))))
+        return json_response(await self._knowledge.search(read_as(NewSearch, await self._read(request))))
 
     async def give_feedback(self, request: web.Request) -> web.Response:
         """`POST /api/chat/messages/{message_id}/feedback`."""
         feedback = read_as(NewFeedback, await self._read(request)).checked()
         message_id = check_message_id(request.match_info["message_id"])
-        return _json(await self._chat.rate(Opinion(message_id, feedback)))
+        return json_response(await self._chat.rate(Opinion(message_id, feedback)))
 
     # --- platform
 
@@ -161,17 +185,17 @@ class Http:
 
     async def card(self, _: web.Request) -> web.Response:
         """`GET /`."""
-        return _json(self._platform.card(connected=len(self._hubs)))
+        return json_response(self._platform.card(connected=len(self._hubs)))
 
     async def alive(self, _: web.Request) -> web.Response:
         """`GET /health` and `/health/live`: this process answers."""
-        return _json({"status": "healthy"})
+        return json_response({"status": "healthy"})
 
     async def ready(self, _: web.Request) -> web.Response:
         """`GET /health/ready`."""
         readiness = await self._platform.readiness()
         unhealthy = readiness.status == "unhealthy"
-        return _json(readiness, HTTPStatus.SERVICE_UNAVAILABLE if unhealthy else HTTPStatus.OK)
+        return json_response(readiness, HTTPStatus.SERVICE_UNAVAILABLE if unhealthy else HTTPStatus.OK)
 
 
 def require_admin(request: web.Request, token: str | None) -> None:
@@ -195,43 +219,3 @@ def refuse_while(draining: Callable[[], bool]) -> None:
     """
     if draining():
         raise Unavailable("draining", "This gateway is restarting; try again in a moment")
-
-
-def _json(value: object, status: int = HTTPStatus.OK) -> web.Response:
-    return web.Response(body=encode(value), status=status, content_type="application/json")
-
-
-@asynccontextmanager
-async def _arriving(request: web.Request) -> AsyncIterator[None]:
-    """Wait for a body no longer than an honest client takes.
-
-    Raises:
-        TooSlow: `body_timeout`.
-    """
-    seconds = request.app.get(BODY_S, 30.0)
-    try:
-        async with asyncio.timeout(seconds):
-            yield
-    except TimeoutError as fault:
-        raise TooSlow("body_timeout", f"The request's body did not arrive within {seconds:g} s") from fault
-
-
-async def _body(request: web.Request) -> bytes:
-    try:
-        async with _arriving(request):
-            return await request.read()
-    except web.RequestPayloadError as fault:
-        raise Malformed("bad_body", "The request's body broke off or cannot be read") from fault
-
-
-async def _form_fields(request: web.Request) -> dict[str, object]:
-    """Read a form; an empty field of attachments counts as none."""
-    try:
-        async with _arriving(request):
-            form = await request.post()
-    except (ValueError, LookupError, AssertionError, HttpProcessingError, web.RequestPayloadError) as fault:
-        raise Malformed("bad_form", "The form cannot be read") from fault
-    fields: dict[str, object] = {name: value for name, value in form.items() if isinstance(value, str)}
-    for name in ("attachments", "attachment_ids"):
-        fields[name] = [str(value) for value in form.getall(name, []) if value != ""]
-    return fields

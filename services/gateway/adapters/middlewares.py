@@ -19,6 +19,8 @@ from .pacing import Pacing, tell
 from .problem import RATE, REQUEST_ID, TRACE_ID, from_http, internal, respond
 
 _STARTED = RequestKey("started", float)
+# What proxies write into their logs for it, too.
+_CLIENT_GONE = 499
 
 _EXPOSED = (
     "X-Request-ID, X-Process-Time, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, "
@@ -102,8 +104,10 @@ class Edge:
             allow = error.allowed_methods if isinstance(error, web.HTTPMethodNotAllowed) else None
             return respond(request, from_http(error, request.client_max_size), set(allow or ()))
         except ConnectionError:
-            # The client is gone: whatever is answered, nobody reads it.
-            raise
+            if request.transport is not None and not request.transport.is_closing():
+                raise
+            # The client has gone, which is no fault to be logged: whatever is answered, nobody reads it.
+            return web.Response(status=_CLIENT_GONE)
         except Exception as error:
             self._log.error("request_failed", request_id=request[REQUEST_ID], exc_info=error)
             return respond(request, internal())

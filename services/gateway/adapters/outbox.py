@@ -1,19 +1,26 @@
-"""A socket's way out: a bounded queue of frames and the one task that writes them."""
+"""A client's way out: frames go straight onto its wire; where it does not keep up, they wait, are joined, or are dropped."""
 
 import asyncio
-from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import Any
 
-from aiohttp import WSMsgType, web
+from libs.contracts.frames import Frame
 
-MOST_FRAMES = 2048
-MOST_BYTES = 4 * 1024 * 1024
-_SEND_S = 10.0
+from ..domain.backlog import Backlog
+from ..ports import Resuming
+from .wires import Wire
+
+# Longer than any network that is still of use to a conversation takes for a piece that fits the wire's small buffer.
+STALLED_S = 10.0
+CLOSE_S = 3.0
 
 # A browser reads no HTTP status of a failed handshake, but it does read these. Any other fault is 1011.
 _CLOSE_CODES = {
     "invalid_session_id": 4001,
     "session_not_found": 4004,
+    "not_authenticated": 4401,
     "origin_refused": 4403,
+    "idle_timeout": 4408,
     "session_ended": 4409,
     "session_deleted": 4409,
     "too_many_connections": 4429,
@@ -21,123 +28,164 @@ _CLOSE_CODES = {
     "rate_limited": 4429,
     "draining": 1012,
 }
-_CLOSE_S = 3.0
+
+
+def _nobody(_: int | None) -> None:
+    """Stand in until somebody wants to know."""
 
 
 class Outbox:
-    """Takes frames without waiting, and writes those that wait in one go. A client that does not keep up is closed.
+    """Takes frames without waiting. Only while some wait there is a task, which writes them.
 
-    While a socket is idle this is one parked task and two empty containers.
+    Args:
+        spawn: starts a task that lives no longer than the connection.
+        stalled_s: how long a client may take nothing before it is closed.
+        close_s: how long after the goodbye it may take nothing, or not answer, before the connection is ended.
     """
 
-    def __init__(self, socket: web.WebSocketResponse, transport: asyncio.Transport | None) -> None:
-        self._socket = socket
-        self._transport = transport
-        self._frames: deque[bytes] = deque()
-        self._bytes = 0
+    __slots__ = ("_backlog", "_close_s", "_emptied", "_ended", "_goodbye", "_over", "_spawn", "_stalled_s", "_timer",
+                 "_wire", "on_dropped")  # fmt: skip
+
+    def __init__(
+        self, wire: Wire, spawn: Callable[[Coroutine[Any, Any, None]], object], *, stalled_s: float = STALLED_S,
+        close_s: float = CLOSE_S,
+    ) -> None:  # fmt: skip
+        self.on_dropped: Resuming = _nobody
+        self._wire = wire
+        self._spawn = spawn
+        self._stalled_s = stalled_s
+        self._close_s = close_s
+        self._backlog: Backlog | None = None  # while there is one, there is a task that writes it
         self._goodbye: tuple[int, str] | None = None
         self._ended = False
-        self._wake: asyncio.Future[None] | None = None
         self._emptied: asyncio.Future[None] | None = None
-        self._sending: asyncio.Timeout | None = None
+        self._over: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     @property
     def closing(self) -> bool:
         """Whether this side has said goodbye, or is about to."""
         return self._goodbye is not None
 
-    def offer(self, data: bytes) -> None:
-        """Send a frame soon."""
-        if self._ended or self._goodbye:
-            return
-        if len(self._frames) >= MOST_FRAMES or self._bytes + len(data) > MOST_BYTES:
-            self._too_slow()
-            return
-        self._frames.append(data)
-        self._bytes += len(data)
-        _resolve(self._wake)
+    def offer(self, data: bytes, frame: Frame | None = None) -> None:
+        """Send a frame soon, or drop it; `frame` is what was encoded."""
+        if not self._ended and self._goodbye is None:
+            self._take(data, frame)
 
     def close(self, code: int, reason: str) -> None:
-        """Close the socket once what waits has been sent."""
-        self._goodbye = self._goodbye or (code, reason)
-        _resolve(self._wake)
+        """Close the connection once what waits has been sent."""
+        if self._goodbye is None and not self._ended:
+            self._goodbye = (code, reason)
+            if self._backlog is None:
+                self._say_goodbye()
 
     def dismiss(self, code: str) -> None:
-        """Close the socket, for the reason that an `error` frame with this code has given."""
+        """Close the connection, for the reason that an `error` frame with this code has given."""
         self.close(_CLOSE_CODES.get(code, 1011), code)
 
     def end(self) -> None:
-        """Write no more: the client is gone."""
+        """Write no more: the client is gone, or about to be. What it does not take soon is not kept for it."""
         self._ended = True
-        _resolve(self._wake)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._wire.waiting():
+            self._abort_unless_taken()
+        _resolve(self._emptied)
+        _resolve(self._over)
 
     async def flush(self) -> None:
-        """Wait until nothing waits."""
-        if self._frames and not self._ended:
+        """Wait until nothing waits, or the client is gone."""
+        if self._backlog is not None and not self._ended:
             self._emptied = self._emptied or asyncio.get_running_loop().create_future()
             await asyncio.shield(self._emptied)
 
-    async def write(self) -> None:
-        """Write until the end, then say goodbye where something ends the socket from this side."""
+    async def over(self) -> None:
+        """Wait until goodbye has been said, or the client is gone."""
+        if not self._ended and (self._goodbye is None or self._backlog is not None):
+            self._over = self._over or asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._over)
+
+    def _take(self, data: bytes, frame: Frame | None) -> None:
+        if self._backlog is not None:
+            self._backlog.add(data, frame)
+        elif self._wire.has_room:
+            self._wire.put(data, frame)
+        else:
+            self._backlog = Backlog()
+            self._backlog.add(data, frame)
+            self._spawn(self._write(self._backlog))
+
+    # --- a client that is behind
+
+    async def _write(self, backlog: Backlog) -> None:
+        """Write what waits, as the client takes it."""
         try:
-            while await self._something_to_do():
-                await self._write_waiting()
-        except (ConnectionError, RuntimeError):
-            # The client went away in the middle; the reader sees it too.
+            while not self._ended and (len(backlog) or backlog.dropped):
+                await self._has_taken()
+                if not self._ended:
+                    self._pass_on(backlog)
+        except TimeoutError:
+            self._goodbye = (1013, "too slow to keep up")
+        except ConnectionError:
+            # The client went away in the middle; its reader sees it too.
             self._ended = True
         finally:
-            self._frames.clear()
-            _resolve(self._emptied)
-        if self._goodbye and not self._ended:
-            await self._close(*self._goodbye)
-        self._ended = True
+            backlog.clear()
+            self._backlog = None
+        _resolve(self._emptied)
+        self._emptied = None
+        if self._ended:
+            _resolve(self._over)
+        elif self._goodbye is not None:
+            self._say_goodbye()
 
-    async def _something_to_do(self) -> bool:
-        """Wait for frames; False when there will be no more."""
-        while not self._frames:
-            _resolve(self._emptied)
-            self._emptied = None
-            if self._ended or self._goodbye:
-                return False
-            self._wake = asyncio.get_running_loop().create_future()
-            await self._wake
-            self._wake = None
-        return not self._ended
+    async def _has_taken(self) -> None:
+        """Wait until the wire has room.
 
-    async def _write_waiting(self) -> None:
-        try:
-            async with asyncio.timeout(_SEND_S) as self._sending:
-                while self._frames:
-                    data = self._frames.popleft()
-                    self._bytes -= len(data)
-                    await self._socket.send_frame(data, WSMsgType.TEXT)
-        except TimeoutError:
-            self._too_slow()
-        finally:
-            self._sending = None
-
-    def _too_slow(self) -> None:
-        self._frames.clear()
-        self._bytes = 0
-        self.close(1013, "too slow to keep up")
-        if self._sending is not None and not self._sending.expired():
-            self._sending.reschedule(0)
-
-    async def _close(self, code: int, reason: str) -> None:
-        """Send the close frame and leave the client time to answer it: the reader, which goes on, hears that.
-
-        aiohttp's own `close` would end the connection under a reader at once, and so could lose the frame.
+        Raises:
+            TimeoutError: the client has taken nothing for long.
         """
-        try:
-            async with asyncio.timeout(_CLOSE_S):
-                await self._socket.send_frame(code.to_bytes(2, "big") + reason.encode(), WSMsgType.CLOSE)
-                while not self._ended:
-                    self._wake = asyncio.get_running_loop().create_future()
-                    await self._wake
-        except (TimeoutError, ConnectionError, RuntimeError):
-            if self._transport is not None:
-                # What its client does not read must not be kept for it.
-                self._transport.abort()
+        while True:
+            before = self._wire.waiting()
+            try:
+                async with asyncio.timeout(self._stalled_s):
+                    await self._wire.drained()
+                    return
+            except TimeoutError:
+                if self._wire.waiting() >= before:
+                    raise
+
+    def _pass_on(self, backlog: Backlog) -> None:
+        """Put as many frames as there is room for; after a drop, tell of it first."""
+        if backlog.dropped:
+            seq, kept = backlog.lowest_seq, backlog.recover()
+            closing, self._goodbye = self._goodbye, None
+            self.on_dropped(seq)
+            self._goodbye = closing or self._goodbye
+            for data, frame in kept:
+                backlog.add(data, frame)
+        while len(backlog) and self._wire.has_room:
+            self._wire.put(*backlog.pop())
+
+    # --- the end
+
+    def _say_goodbye(self) -> None:
+        """Say it, and leave the client time to take and to answer it: the reader, which goes on, hears that."""
+        if self._goodbye is not None and self._timer is None:
+            self._wire.say_goodbye(*self._goodbye)
+            self._abort_unless_taken()
+            _resolve(self._over)
+
+    def _abort_unless_taken(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(self._close_s, self._look_again, self._wire.waiting())
+
+    def _look_again(self, before: int) -> None:
+        """Abort the connection, unless its client is still taking what it was sent."""
+        if 0 < self._wire.waiting() < before:
+            self._abort_unless_taken()
+        else:
+            self._wire.abort()
 
 
 def _resolve(future: asyncio.Future[None] | None) -> None:

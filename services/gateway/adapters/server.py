@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from typing import Protocol, cast
+from typing import cast
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -10,41 +10,13 @@ from aiohttp.typedefs import Handler
 from libs.contracts.errors import Unavailable
 
 from ..domain.limits import Limits
+from ..routes import Route
 from .http import refuse_while, require_admin
 from .middlewares import Edge
 
 _SHUTDOWN_S = 5.0
 # Longer than proxies keep a connection that is idle, shorter than anybody needs for the head of a request.
 _IDLE_S = 75.0
-
-
-class Bound(Protocol):
-    """What must be known of a route to serve it."""
-
-    @property
-    def method(self) -> str:
-        """Such as `GET`."""
-        ...
-
-    @property
-    def path(self) -> str:
-        """As aiohttp writes it."""
-        ...
-
-    @property
-    def operation(self) -> str:
-        """The method that answers."""
-        ...
-
-    @property
-    def admin(self) -> bool:
-        """Whether it is for administrators only."""
-        ...
-
-    @property
-    def always(self) -> bool:
-        """Whether it is answered while the gateway drains."""
-        ...
 
 
 class Binding:
@@ -60,29 +32,28 @@ class Binding:
         self._admin_token = admin_token
         self._draining = draining
 
-    def bind(self, operation: str, *, admin: bool, always: bool) -> Handler:
-        """Give the handler of an operation, behind the checks that its route asks for."""
-        part = next(part for part in self._parts if hasattr(part, operation))
-        handler = cast(Handler, getattr(part, operation))
-        if always:
+    def bind(self, route: Route) -> Handler:
+        """Give the handler of a route's operation, behind the checks that the route asks for."""
+        (part,) = (part for part in self._parts if hasattr(part, route.operation))
+        handler = cast(Handler, getattr(part, route.operation))
+        if route.always:
             return handler
 
         async def guarded(request: web.Request) -> web.StreamResponse:
             refuse_while(self._draining)
-            if admin:
+            if route.admin:
                 require_admin(request, self._admin_token)
             return await handler(request)
 
         return guarded
 
 
-def application(routes: Iterable[Bound], binding: Binding, edge: Edge, limits: Limits) -> web.Application:
+def application(routes: Iterable[Route], binding: Binding, edge: Edge, limits: Limits) -> web.Application:
     """Put the application together."""
     app = web.Application(middlewares=[edge.middleware], client_max_size=limits.body_bytes)
     app.on_response_prepare.append(edge.prepare)
     for route in routes:
-        handler = binding.bind(route.operation, admin=route.admin, always=route.always)
-        app.router.add_route(route.method, route.path, handler)
+        app.router.add_route(route.method, route.path, binding.bind(route))
     return app
 
 

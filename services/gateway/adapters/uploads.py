@@ -1,7 +1,6 @@
 """Files over HTTP: `POST /api/chat/upload`, `GET /api/attachments/{id}` and its content, and the files of a message."""
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
@@ -15,12 +14,12 @@ from ..domain.limits import Limits, check_session_id, invalid
 from ..domain.reading import read_as
 from ..domain.requests import Draft, NewMessage
 from ..domain.uploads import check_attachment_ids, download_disposition, download_type, too_large
+from .downloads import send_whole
 from .problem import UnsupportedMedia
 from .uploads_form import Form
 
 _LISTS = ("attachments", "attachment_ids")
 _FORM_BYTES = 256 * 1024  # what a form may have beside its file
-_SLOW_READER_S = 60.0
 
 
 class Files:
@@ -99,25 +98,8 @@ class Files:
             # whatever keeps the first piece from us can still be told
             first = await anext(pieces, b"")
             await response.prepare(request)
-            await _send(request, response, first, pieces)
+            await send_whole(request, response, first, pieces)
         return response
-
-
-async def _send(
-    request: web.Request, response: web.StreamResponse, first: bytes, pieces: AsyncGenerator[bytes, None]
-) -> None:
-    """Send a file; one that breaks off is never taken for a whole one, because the connection breaks off too."""
-    try:
-        async with asyncio.timeout(_SLOW_READER_S):
-            await response.write(first)
-        async for piece in pieces:
-            async with asyncio.timeout(_SLOW_READER_S):
-                await response.write(piece)
-        await response.write_eof()
-    except (DeskError, TimeoutError) as fault:
-        if request.transport is not None:
-            request.transport.abort()
-        raise ConnectionResetError from fault
 
 
 def _message_fields(form: Form) -> dict[str, Any]:

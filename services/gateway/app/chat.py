@@ -7,9 +7,20 @@ from msgspec import structs
 
 from libs.contracts import ids
 from libs.contracts.attachments import Resolve
-from libs.contracts.bus_map import GET_SESSION, GIVE_FEEDBACK, HISTORY, POST_MESSAGE, RESOLVE_ATTACHMENTS
+from libs.contracts.bus_map import (
+    CANCEL_TURN,
+    GET_SESSION,
+    GIVE_FEEDBACK,
+    HISTORY,
+    POST_MESSAGE,
+    REPLY,
+    RESOLVE_ATTACHMENTS,
+)
 from libs.contracts.errors import DeskError, NotFound
+from libs.contracts.operators import Reply
 from libs.contracts.session import (
+    Cancellation,
+    CancelTurn,
     GetHistory,
     GetSession,
     GiveFeedback,
@@ -17,13 +28,13 @@ from libs.contracts.session import (
     Message,
     MessagePosted,
     PostMessage,
+    SessionStatus,
     Ticket,
-    TurnCancelled,
 )
 
 from ..domain import limits
 from ..domain.replies import Accepted, ChatResponse, HistoryPage, Rated, accepted, answered, handed_over
-from ..domain.requests import Draft, HistoryQuery, Opinion
+from ..domain.requests import AT_ONCE, Draft, HistoryQuery, Opinion, go_on
 from ..ports import Bus, Clock, Mint
 from .hub import Hub
 from .hubs import Hubs
@@ -33,10 +44,17 @@ from .settlements import Settlements
 
 LOOK_AGAIN_S = 5.0
 _LOOKED_THROUGH = 50
+# How a session stands whose answer was called off for this reason.
+_STATUS_AFTER: dict[str, SessionStatus] = {"escalated": "escalated", "taken_over": "escalated", "ended": "ended"}
 
 
 class Chat:
-    """Messages and answers. A socket posts through here too, so that every message takes the same way."""
+    """Messages and answers. A socket posts through here too, so that every message takes the same way.
+
+    Attributes:
+        send_timeout: for how many seconds a request waits for its answer.
+        api: what the paths of the API begin with.
+    """
 
     def __init__(
         self, bus: Bus, hubs: Hubs, statistics: Statistics, pace: Pace, *, tenant: str, mint: Mint, now: Clock,
@@ -49,8 +67,8 @@ class Chat:
         self._tenant = tenant
         self._mint = mint
         self._now = now
-        self._send_timeout = send_timeout
-        self._api = api
+        self.send_timeout = send_timeout
+        self.api = api
         self._hurried = False
 
     def hurry(self) -> None:
@@ -89,12 +107,39 @@ class Chat:
         session_id = limits.check_session_id(session_id)
         if not wait:
             return self._accepted(session_id, await self.post(session_id, self.prepare(draft), draft.attachment_ids))
-        deadline = asyncio.get_running_loop().time() + self._send_timeout
+        deadline = asyncio.get_running_loop().time() + self.send_timeout
         async with self._hubs.joined(session_id) as hub:
             with hub.watching() as settlements:
                 posted = await self.post(session_id, self.prepare(draft), draft.attachment_ids)
                 hub.await_answer(posted.seq)
                 return await self._answer(hub, posted, settlements, deadline)
+
+    async def reply(self, session_id: str, message: PostMessage, operator: str) -> MessagePosted:
+        """Have an operator's message stored.
+
+        Raises:
+            Conflict: `not_in_control`; another operator is in charge, or nobody.
+            DeskError: it is not stored, or nobody knows; the same `client_message_id` may be sent again.
+        """
+        asked = Reply(
+            message_id=message.message_id, client_message_id=message.client_message_id, content=message.content,
+            operator=operator,
+        )  # fmt: skip
+        try:
+            return await self._bus.call(REPLY, asked, tenant=self._tenant, key=session_id)
+        except NotFound as fault:
+            raise limits.advise(fault) from fault
+
+    async def cancel(self, session_id: str, turn_id: str | None) -> Cancellation:
+        """Call off the running answer, only the one that is named where one is; what becomes of it is not awaited.
+
+        Raises:
+            NotFound: `turn_not_found`; this session has no such answer.
+        """
+        try:
+            return await self._bus.call(CANCEL_TURN, CancelTurn(turn_id=turn_id), tenant=self._tenant, key=session_id)
+        except NotFound as fault:
+            raise limits.advise(fault) from fault
 
     async def rate(self, opinion: Opinion) -> Rated:
         """Store what a customer thinks of an answer; the last word counts.
@@ -119,9 +164,16 @@ class Chat:
     async def history(self, session_id: str, query: HistoryQuery) -> HistoryPage:
         """Give some of a session's messages."""
         session_id = limits.check_session_id(session_id)
-        asked = GetHistory(limit=query.limit, offset=query.offset, order=query.order, after_seq=query.after_seq)
+        asked = GetHistory(
+            limit=min(query.limit, AT_ONCE), offset=query.offset, order=query.order, after_seq=query.after_seq,
+            before_seq=query.before_seq,
+        )  # fmt: skip
         page = await self._history(session_id, asked)
-        return HistoryPage(messages=page.messages, total=page.total, session_id=session_id)
+        messages, total = page.messages, page.total
+        while page.messages and (missing := min(query.limit, total - query.offset) - len(messages)) > 0:
+            page = await self._history(session_id, go_on(asked, messages[-1].seq, missing))
+            messages += page.messages
+        return HistoryPage(messages=messages, total=total, session_id=session_id)
 
     # --- waiting for an answer
 
@@ -132,7 +184,7 @@ class Chat:
         session_id = hub.session_id
         look, status = posted.duplicate, posted.status
         while True:
-            if look and (answer := await self._stored_answer(session_id, posted)):
+            if look and (answer := (await self.answer_to(session_id, posted))[1]):
                 return answered(session_id, answer)
             if status == "escalated":
                 return await self._handed_over(session_id, posted)
@@ -142,27 +194,28 @@ class Chat:
             if remaining <= 0 or self._hurried:
                 return self._accepted(session_id, posted)
             settled = await settlements.covering(posted.seq, min(remaining, LOOK_AGAIN_S))
-            if settled is None or (isinstance(settled, TurnCancelled) and hub.status != "active"):
+            if settled is None:
                 look, status = True, hub.status
-            elif isinstance(settled, TurnCancelled):
-                return self._accepted(session_id, posted)
-            else:
+            elif settled.message is not None:
                 return answered(session_id, settled.message)
+            else:
+                # Who may speak changed: the event that says so comes behind this one.
+                look, status = True, _STATUS_AFTER.get(settled.reason, hub.status)
+                if status == "active":
+                    return self._accepted(session_id, posted)
 
     async def _handed_over(self, session_id: str, posted: MessagePosted) -> ChatResponse:
         return handed_over(session_id, posted, await self.ticket(session_id), self._now())
 
     def _accepted(self, session_id: str, posted: MessagePosted) -> Accepted:
-        return accepted(session_id, posted, self._api)
+        return accepted(session_id, posted, self.api)
 
-    async def _stored_answer(self, session_id: str, posted: MessagePosted) -> Message | None:
-        """Look in the history for the answer of the turn that took the message up."""
+    async def answer_to(self, session_id: str, posted: MessagePosted) -> tuple[str | None, Message | None]:
+        """Look in the history for the turn that took a message up, and its answer; None for what is not there yet."""
         page = await self._history(session_id, GetHistory(after_seq=posted.seq - 1, limit=_LOOKED_THROUGH))
         turn_id = next((message.turn_id for message in page.messages if message.seq == posted.seq), None)
-        if turn_id is None:
-            return None
         answers = (each for each in page.messages if each.role == "assistant" and each.turn_id == turn_id)
-        return next(answers, None)
+        return turn_id, None if turn_id is None else next(answers, None)
 
     async def _history(self, session_id: str, asked: GetHistory) -> History:
         try:

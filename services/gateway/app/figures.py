@@ -8,6 +8,10 @@ from libs.contracts.channels import Caller, Rpc
 from libs.contracts.errors import DeskError
 from libs.contracts.health import AskMetrics, MetricsText
 
+_SCOPE = (
+    "# Of each other service these are the figures of one process, whichever answers: see the label instance.\n"
+    "# Where a service has replicas, scrape every process at its own DESKBUS_OPERATIONS_PORT instead.\n"
+)
 _SERVICES = (SESSION_METRICS, AGENT_METRICS, KNOWLEDGE_METRICS, ATTACHMENTS_METRICS)
 
 
@@ -28,9 +32,11 @@ class Figures:
         self._merge = merge
 
     async def text(self) -> str:
-        """Give them in Prometheus's text format; a service that does not answer is left out."""
+        """Give them in Prometheus's text format, with what they are and are not; who does not answer is left out."""
         asked = await asyncio.gather(*map(self._ask, _SERVICES))
-        return self._merge([self._own(), *(text for text in asked if text is not None)])
+        silent = [channel.owner for channel, text in zip(_SERVICES, asked, strict=True) if text is None]
+        note = f"# No figures now of: {', '.join(silent)}\n" if silent else ""
+        return _SCOPE + note + self._merge([self._own(), *(text for text in asked if text is not None)])
 
     async def _ask(self, channel: Rpc[AskMetrics, MetricsText]) -> MetricsText | None:
         try:

@@ -9,7 +9,8 @@ from libs.contracts.channels import Subject
 from libs.contracts.errors import DeskError, TimedOut
 from libs.contracts.session import EventsAfter, EventsPage, OpenTurn
 
-from ..ports import Bus, Subscription
+from ..ports import Subscription
+from .surroundings import Surroundings
 
 _FOLLOW_S = 5.0
 
@@ -17,10 +18,12 @@ _FOLLOW_S = 5.0
 class Followed:
     """One session's channels."""
 
-    def __init__(self, bus: Bus, tenant: str, session_id: str) -> None:
+    __slots__ = ("_bus", "_subscription", "_tenant", "session_id")
+
+    def __init__(self, surroundings: Surroundings, session_id: str) -> None:
         self.session_id = session_id
-        self._bus = bus
-        self._tenant = tenant
+        self._bus = surroundings.bus
+        self._tenant = surroundings.tenant
         self._subscription: Subscription | None = None
 
     async def follow(self, on_message: Callable[[Subject, bytes], None]) -> None:

@@ -5,8 +5,8 @@ other over HTTP does not make it follow its session anew each time.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Coroutine
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from libs.contracts.errors import DeskError, Unavailable
@@ -14,6 +14,7 @@ from libs.contracts.errors import DeskError, Unavailable
 from ..domain.limits import advise
 from ..ports import Bus, Clock, Log
 from .hub import Hub
+from .surroundings import Surroundings
 
 LINGER_S = 5.0
 _TICK_S = 0.5
@@ -23,35 +24,40 @@ _CATCH_UPS_AT_ONCE = 64
 _MOST_LINGERING = 1000
 
 
-class _Held:
-    """A hub with those who hold it open."""
+class Held:
+    """A hub, and how many hold it open; `opened` until it is."""
+
+    __slots__ = ("catching_up", "free_since", "holders", "hub", "opened")
 
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
         self.holders = 0
         self.catching_up = False
         self.free_since = 0.0
-        self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.opened: asyncio.Future[None] | None = asyncio.get_running_loop().create_future()
         # Whoever waited may have left before a failure is known: that is no reason for a warning.
         self.opened.add_done_callback(lambda opened: opened.exception())
 
     @property
     def is_open(self) -> bool:
         """Whether the hub follows its session."""
-        return self.opened.done() and self.opened.exception() is None
+        return self.opened is None
 
 
 class Hubs:
     """All hubs. Their opening, catching up and closing are tasks of `run`, not of whoever asked."""
 
     def __init__(
-        self, bus: Bus, tenant: str, now: Clock, version: str, log: Log, *, linger_s: float = LINGER_S
-    ) -> None:
-        self._make: Callable[[str], Hub] = lambda session_id: Hub(bus, tenant, session_id, now, version)
+        self, bus: Bus, tenant: str, now: Clock, version: str, log: Log, *, gateway_id: str = "gateway",
+        linger_s: float = LINGER_S,
+    ) -> None:  # fmt: skip
+        self._surroundings = Surroundings(
+            bus, tenant, now, version, gateway_id=gateway_id, spawn=self._start, lagging=self._mend
+        )
         self._log = log
         self._linger_s = linger_s
-        self._held: dict[str, _Held] = {}
-        self._lingering: dict[str, _Held] = {}  # those of `_held` without a holder, the one that left first first
+        self._held: dict[str, Held] = {}
+        self._lingering: dict[str, Held] = {}  # those of `_held` without a holder, the one that left first first
         self._tasks: asyncio.TaskGroup | None = None
         self._slots = asyncio.Semaphore(_CATCH_UPS_AT_ONCE)
 
@@ -79,12 +85,19 @@ class Hubs:
             if held.is_open:
                 self._catch_up(held)
 
-    @asynccontextmanager
-    async def joined(self, session_id: str) -> AsyncIterator[Hub]:
+    def joined(self, session_id: str) -> AbstractAsyncContextManager[Hub]:
         """Hold a session's hub.
 
         Raises:
-            DeskError: the session is not there, or somebody who is needed does not answer.
+            DeskError: the session is not there, or somebody who is needed does not answer (when it is entered).
+        """
+        return _Joined(self, session_id)
+
+    def hold(self, session_id: str) -> "Held":
+        """Begin to hold a session's hub; it may still have to be opened. Whoever does lets go of it again.
+
+        Raises:
+            Unavailable: this process is about to stop.
         """
         held, lingering = self._held.get(session_id), self._lingering.pop(session_id, None)
         if held is None or held.hub.gone:
@@ -92,24 +105,22 @@ class Hubs:
                 self._drop(session_id, lingering)
             held = self._open(session_id)
         held.holders += 1
-        try:
-            # Another's leaving must not end the opening that all wait for.
-            await asyncio.shield(held.opened)
-            yield held.hub
-        finally:
-            held.holders -= 1
-            if not held.holders:
-                self._release(session_id, held)
+        return held
 
-    def _open(self, session_id: str) -> _Held:
-        held = _Held(self._make(session_id))
-        held.hub.lagging = lambda: self._mend(held)
-        if not self._start(self._opening(held)):
+    def let_go(self, held: "Held") -> None:
+        """Hold a hub no longer."""
+        held.holders -= 1
+        if not held.holders:
+            self._release(held.hub.session_id, held)
+
+    def _open(self, session_id: str) -> Held:
+        held = Held(Hub(self._surroundings, session_id))
+        if held.opened is not None and not self._start(self._opening(held, held.opened)):
             raise _draining()
         self._held[session_id] = held
         return held
 
-    def _release(self, session_id: str, held: _Held) -> None:
+    def _release(self, session_id: str, held: Held) -> None:
         """Let a hub linger that nobody holds any more; one that is of no use is dropped at once."""
         if not held.is_open or held.hub.gone or self._held.get(session_id) is not held:
             self._drop(session_id, held)
@@ -126,41 +137,44 @@ class Hubs:
             del self._lingering[session_id]
             self._drop(session_id, oldest)
 
-    def _drop(self, session_id: str, held: _Held) -> None:
+    def _drop(self, session_id: str, held: Held) -> None:
         if self._held.get(session_id) is held:
             del self._held[session_id]
         self._start(self._closing(held))
 
-    async def _opening(self, held: _Held) -> None:
+    async def _opening(self, held: Held, opened: asyncio.Future[None]) -> None:
         try:
             await held.hub.open()
         except asyncio.CancelledError:
-            held.opened.set_exception(_draining())
+            opened.set_exception(_draining())
             raise
         except Exception as fault:
             self._held.pop(held.hub.session_id, None)
-            held.opened.set_exception(self._told(fault))
+            opened.set_exception(self._told(fault))
         else:
-            held.opened.set_result(None)
+            held.opened = None
+            opened.set_result(None)
 
-    async def _closing(self, held: _Held) -> None:
-        await asyncio.wait([held.opened])
+    async def _closing(self, held: Held) -> None:
+        if held.opened is not None:
+            await asyncio.wait([held.opened])
         try:
             await held.hub.close()
         except Exception as fault:
             self._told(fault)
 
-    def _mend(self, held: _Held) -> None:
+    def _mend(self, session_id: str) -> None:
         """Catch up, unless what is missing comes by itself, or was sought a moment ago."""
-        if held.hub.is_due(asyncio.get_running_loop().time()):
+        held = self._held.get(session_id)
+        if held is not None and held.hub.is_due(asyncio.get_running_loop().time()):
             self._catch_up(held, _GRACE_S)
 
-    def _catch_up(self, held: _Held, grace: float = 0.0) -> None:
+    def _catch_up(self, held: Held, grace: float = 0.0) -> None:
         """Begin a catch-up unless one is under way."""
         if not held.catching_up:
             held.catching_up = self._start(self._catching_up(held, grace))
 
-    async def _catching_up(self, held: _Held, grace: float) -> None:
+    async def _catching_up(self, held: Held, grace: float) -> None:
         try:
             if grace:
                 await asyncio.sleep(grace)
@@ -182,12 +196,42 @@ class Hubs:
         return Unavailable("session_unavailable", "The session cannot be followed right now; try again")
 
     def _start(self, work: Coroutine[Any, Any, None]) -> bool:
-        if self._tasks is None:
-            work.close()
-            return False
-        self._tasks.create_task(work)
-        return True
+        try:
+            if self._tasks is not None:
+                self._tasks.create_task(work)
+                return True
+        except RuntimeError:
+            # The group ends just now.
+            pass
+        work.close()
+        return False
 
 
 def _draining() -> Unavailable:
     return Unavailable("draining", "The gateway is restarting; try again in a moment")
+
+
+class _Joined(AbstractAsyncContextManager[Hub]):
+    """Holds a hub; as a generator it would cost several times the memory of this, for as long as a client is connected."""
+
+    __slots__ = ("_held", "_hubs", "_session_id")
+
+    def __init__(self, hubs: Hubs, session_id: str) -> None:
+        self._hubs = hubs
+        self._session_id = session_id
+        self._held: Held | None = None
+
+    async def __aenter__(self) -> Hub:
+        held = self._held = self._hubs.hold(self._session_id)
+        if held.opened is not None:
+            try:
+                # Another's leaving must not end the opening that all wait for.
+                await asyncio.shield(held.opened)
+            except BaseException:
+                self._hubs.let_go(held)
+                raise
+        return held.hub
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._held is not None:
+            self._hubs.let_go(self._held)

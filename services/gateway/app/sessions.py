@@ -1,5 +1,7 @@
 """Sessions over HTTP: open, look at, list, move to another status, delete."""
 
+from msgspec import structs
+
 from libs.contracts import ids
 from libs.contracts.bus_map import CLEAN_UP, DELETE_SESSION, GET_SESSION, LIST_SESSIONS, OPEN_SESSION, SET_STATUS
 from libs.contracts.channels import Caller
@@ -9,6 +11,7 @@ from libs.contracts.session import (
     DeleteSession,
     GetSession,
     ListSessions,
+    Mark,
     OpenSession,
     Session,
     SessionPage,
@@ -17,7 +20,7 @@ from libs.contracts.session import (
 
 from ..domain import limits
 from ..domain.replies import CleanedUp, Deleted
-from ..domain.requests import CleanUpOrder, NewSession, NewStatus, SessionQuery
+from ..domain.requests import AT_ONCE, CleanUpOrder, NewSession, NewStatus, SessionQuery
 from ..ports import Mint
 
 
@@ -49,10 +52,24 @@ class Sessions:
             raise limits.advise(fault) from fault
 
     async def list(self, query: SessionQuery) -> SessionPage:
-        """Give a page of all sessions, newest first."""
+        """Give a page of all sessions, newest first.
+
+        Raises:
+            Invalid: a bound is broken, or the cursor is none of ours (`invalid_cursor`).
+        """
         user_id = limits.check_token(query.user_id, "user_id", where="query")
-        request = ListSessions(user_id=user_id, status=query.status, limit=query.limit, offset=query.offset)
-        return await self._caller.call(LIST_SESSIONS, request, tenant=self._tenant)
+        request = ListSessions(
+            user_id=user_id, status=query.status, limit=min(query.limit, AT_ONCE), offset=query.offset,
+            after=query.checked_mark(),
+        )  # fmt: skip
+        page = await self._caller.call(LIST_SESSIONS, request, tenant=self._tenant)
+        sessions, total = page.sessions, page.total
+        while page.more and page.sessions and (missing := query.limit - len(sessions)) > 0:
+            last = Mark(sessions[-1].created_at, sessions[-1].session_id)
+            request = structs.replace(request, limit=min(missing, AT_ONCE), offset=0, after=last)
+            page = await self._caller.call(LIST_SESSIONS, request, tenant=self._tenant)
+            sessions += page.sessions
+        return SessionPage(sessions, total, page.more)
 
     async def set_status(self, session_id: str, new: NewStatus) -> Session:
         """Move a session to a status."""

@@ -1,7 +1,8 @@
-"""Who may ask what: origins, the administrator's token, and names that a client gives its requests."""
+"""Who may ask what, and how: origins, the administrator's token, preferences, and names that a client gives its requests."""
 
 import hmac
 import ipaddress
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 _LONGEST_REQUEST_ID = 128
@@ -37,6 +38,12 @@ def may_connect(origin: str | None, host: str, listed: list[str]) -> bool:
         return urlsplit(origin).netloc.casefold() == host.casefold() != ""
     except ValueError:
         return False
+
+
+def prefers_async(prefer: Iterable[str]) -> bool:
+    """Say whether a client would rather not wait for an answer, by its `Prefer` headers (RFC 7240)."""
+    told = (preference for header in prefer for preference in header.split(","))
+    return any(preference.partition(";")[0].strip().casefold() == "respond-async" for preference in told)
 
 
 def is_request_id(text: str) -> bool:

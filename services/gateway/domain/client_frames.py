@@ -3,16 +3,15 @@
 import msgspec
 
 from libs.contracts.errors import DeskError, Malformed
-from libs.contracts.frames import ClientFeedback, ClientMessage, ClientPing
+from libs.contracts.frames import ClientCancel, ClientFeedback, ClientMessage, ClientPing, ClientTyping
 
 from . import limits
 from .reading import field_error, sentence
 from .requests import Draft, NewFeedback, Opinion
 from .uploads import check_attachment_ids
 
-_LATER = {"cancel", "typing"}
-_KNOWN = {"message", "feedback", "ping"}
-KnownFrame = ClientMessage | ClientFeedback | ClientPing
+_KNOWN = {"message", "cancel", "typing", "feedback", "ping"}
+KnownFrame = ClientMessage | ClientCancel | ClientTyping | ClientFeedback | ClientPing
 _decoder = msgspec.json.Decoder(KnownFrame)
 
 
@@ -20,7 +19,7 @@ def read_frame(data: bytes) -> KnownFrame:
     """Read a frame.
 
     Raises:
-        DeskError: `invalid_json`, `invalid_frame`, `unknown_type`, `unsupported_type` or `invalid_attachment`.
+        DeskError: `invalid_json`, `invalid_frame`, `unknown_type` or `invalid_attachment`.
     """
     try:
         return _decoder.decode(data)
@@ -28,6 +27,18 @@ def read_frame(data: bytes) -> KnownFrame:
         raise _explain(data, fault) from fault
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
         raise Malformed("invalid_json", "The frame is not valid JSON") from fault
+
+
+def read_reply(frame: ClientMessage, within: limits.Limits) -> Draft:
+    """Give the message that an operator's frame asks to post; it brings no files.
+
+    Raises:
+        Invalid: `invalid_message` or `invalid_attachment`.
+    """
+    if frame.attachments or frame.attachment_ids:
+        why = "cannot be sent by an operator"
+        raise limits.invalid("attachments", why, code="invalid_attachment", where="frame")
+    return read_draft(frame, within)
 
 
 def read_draft(frame: ClientMessage, within: limits.Limits) -> Draft:
@@ -53,6 +64,21 @@ def read_opinion(frame: ClientFeedback) -> Opinion:
     return Opinion(limits.check_message_id(frame.message_id), feedback)
 
 
+def read_cancel(frame: ClientCancel) -> ClientCancel:
+    """Give the wish to stop an answer, by a `turn_id` that can be one or none at all.
+
+    Raises:
+        NotFound: `turn_not_found`.
+    """
+    return ClientCancel(turn_id=limits.check_turn_id(frame.turn_id))
+
+
+def read_typing(frame: ClientTyping) -> bool:
+    """Say whether the person at the socket is writing: true where the frame does not say."""
+    told = frame.is_typing if isinstance(frame.is_typing, bool) else frame.camel_is_typing
+    return told if isinstance(told, bool) else True
+
+
 def _explain(data: bytes, fault: msgspec.ValidationError) -> DeskError:
     """Find out what is wrong with JSON that is not one of our frames."""
     try:
@@ -62,10 +88,9 @@ def _explain(data: bytes, fault: msgspec.ValidationError) -> DeskError:
     kind = frame.get("type")
     if not isinstance(kind, str):
         return Malformed("invalid_frame", "type is missing, or not a string")
-    if kind in _LATER:
-        return Malformed("unsupported_type", f"{kind} frames are not supported yet")
     if kind not in _KNOWN:
-        return Malformed("unknown_type", "This type of frame is not known; known are message, feedback and ping")
+        known = "message, cancel, typing, feedback and ping"
+        return Malformed("unknown_type", f"This type of frame is not known; known are {known}")
     error = field_error(fault, "frame")
     if error.loc[1:2] in (["attachments"], ["attachment_ids"]):
         return Malformed("invalid_attachment", f"{error.loc[1]} must be a list of the ids of uploads of this session")

@@ -93,19 +93,19 @@ def advise(fault: DeskError) -> DeskError:
     return session_not_found() if fault.code == "session_not_found" else fault
 
 
-def check_content(text: str, most: int, field: str = "message") -> str:
-    """Give a message's text without the white space around it, which may have so many characters.
+def check_content(text: str, most: int, field: str = "message", *, code: str = "invalid_message") -> str:
+    """Give a text that people wrote without the white space around it; it may have so many characters.
 
     Raises:
-        Invalid: `invalid_message`; it is blank, too long, or holds a NUL.
+        Invalid: with this code; it is blank, too long, or holds a NUL.
     """
     content = text.strip()
     if not content:
-        raise invalid(field, "must not be blank", code="invalid_message")
+        raise invalid(field, "must not be blank", code=code)
     if len(content) > most:
-        raise invalid(field, f"must have at most {most} characters", code="invalid_message")
+        raise invalid(field, f"must have at most {most} characters", code=code)
     if "\0" in content:
-        raise invalid(field, "must not hold NUL characters", code="invalid_message")
+        raise invalid(field, "must not hold NUL characters", code=code)
     return content
 
 
@@ -152,6 +152,19 @@ def check_message_id(text: str) -> str:
     """
     if not ids.is_id(ids.MESSAGE, text):
         raise NotFound("message_not_found", "There is no such answer: take the id from the answer or the history")
+    return text
+
+
+def check_turn_id(text: str | None) -> str | None:
+    """Give the id of a turn that a client named, None where it named none.
+
+    Raises:
+        NotFound: `turn_not_found`; it is not of the form of our ids.
+    """
+    if text is None or not text.strip():
+        return None
+    if not ids.is_id(ids.TURN, text):
+        raise NotFound("turn_not_found", "There is no such answer in this session: take the turn_id from its frames")
     return text
 
 

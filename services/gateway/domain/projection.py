@@ -10,14 +10,6 @@ from collections.abc import Iterable
 import msgspec
 
 from libs.contracts.agent import Snapshot, TurnFrame
-from libs.contracts.bus_map import (
-    MESSAGE_ADDED,
-    SESSION_STATUS_CHANGED,
-    TURN_CANCELLED,
-    TURN_COMPLETED,
-    TURN_FAILED,
-    TURN_STARTED,
-)
 from libs.contracts.frames import (
     Cancelled,
     Complete,
@@ -25,11 +17,13 @@ from libs.contracts.frames import (
     Escalation,
     Frame,
     MessageAddedFrame,
+    NoteAddedFrame,
     SessionUpdated,
     Sources,
     Start,
     Text,
 )
+from libs.contracts.operators import ControlChanged, NoteAdded
 from libs.contracts.session import (
     EventRecord,
     MessageAdded,
@@ -41,30 +35,12 @@ from libs.contracts.session import (
     TurnStarted,
 )
 
+from .happenings import Beside, Happening, read_event
 from .position import Position
 
 HELD_EVENTS = 512
 HELD_FRAMES = 512
 _REMEMBERED_TURNS = 16
-
-Happening = MessageAdded | SessionStatusChanged | TurnStarted | TurnCompleted | TurnFailed | TurnCancelled
-_CHANNELS = {
-    (channel.name, channel.version): channel
-    for channel in (
-        MESSAGE_ADDED, SESSION_STATUS_CHANGED, TURN_STARTED, TURN_COMPLETED, TURN_FAILED, TURN_CANCELLED
-    )
-}  # fmt: skip
-
-
-def read_event(record: EventRecord) -> Happening | None:
-    """Read an event's payload; None for a type, version or form that this gateway does not know (a newer one's)."""
-    channel = _CHANNELS.get((record.type, record.version))
-    if channel is None:
-        return None
-    try:
-        return channel.decode(bytes(record.payload))
-    except msgspec.MsgspecError:
-        return None
 
 
 class Projection:
@@ -72,15 +48,16 @@ class Projection:
 
     Attributes:
         position: what has been shown.
+        tag: of which session cursors say that they are.
         text: the text shown of the running attempt; where a client resumed, only what was shown since.
         sources: the running attempt's candidates, where they have been shown.
     """
 
-    __slots__ = ("_epoch", "_events", "_frames", "_settled", "_tag", "position", "sources", "text")
+    __slots__ = ("_epoch", "_events", "_frames", "_settled", "position", "sources", "tag", "text")
 
     def __init__(self, position: Position | None = None, tag: str = "") -> None:
         self.position = position or Position()
-        self._tag = tag
+        self.tag = tag
         self.text = ""
         self.sources: Sources | None = None
         self._epoch = 0
@@ -91,7 +68,7 @@ class Projection:
     @property
     def cursor(self) -> str:
         """The position as clients keep it."""
-        return self.position.cursor(self._tag)
+        return self.position.cursor(self.tag)
 
     @property
     def behind(self) -> bool:
@@ -167,30 +144,35 @@ class Projection:
             case TurnFailed():
                 return self._apologise(happening) + self._conclude(ev_seq, happening)
             case TurnCancelled():
-                self._settle(ev_seq, happening.turn_id)
-                return [self._mark(Cancelled(turn_id=happening.turn_id, reason=happening.reason))]
+                return self._call_off(ev_seq, happening)
             case _:
                 self.position = self.position.at(ev_seq)
                 return self._tell(happening)
 
-    def _tell(self, happening: MessageAdded | SessionStatusChanged | None) -> list[Frame]:
+    def _tell(self, happening: Beside | None) -> list[Frame]:
         """Give the frames of what happened beside the answer."""
         match happening:
             case MessageAdded(message=message) if message.role != "assistant" or message.turn_id is None:
                 return [self._mark(MessageAddedFrame(message=message))]
-            case SessionStatusChanged():
+            case SessionStatusChanged(status=status):
                 self._epoch = happening.epoch
-                return [self._mark(SessionUpdated(status=happening.status))]
+                controller = happening.controller or ("agent" if status == "active" else "nobody")
+                return [self._mark(SessionUpdated(status=status, controller=controller))]
+            case ControlChanged(operator=operator):
+                self._epoch = happening.epoch
+                if happening.with_status and operator is None:
+                    return []
+                updated = SessionUpdated(status=happening.status, controller=happening.controller, operator=operator)
+                return [self._mark(updated)]
+            case NoteAdded(note=note):
+                return [self._mark(NoteAddedFrame(note=note))]
             case _:
                 return []
 
     def _conclude(self, ev_seq: int, turn: TurnCompleted | TurnFailed) -> list[Frame]:
         """Show what is missing of the stored answer, or all of it where something else was shown; then complete."""
         turn_id, attempt, message = turn.turn_id, turn.attempt, turn.message
-        frames: list[Frame] = []
-        if not self.position.leads_to(turn_id, attempt, message.content):
-            frames.append(self._start(turn_id, attempt))
-        frames += self._say(message.content[self.position.offset :])
+        frames = self._say_whole(turn_id, attempt, message.content)
         self._settle(ev_seq, turn_id)
         complete = Complete(
             turn_id=turn_id,
@@ -201,6 +183,18 @@ class Projection:
             requires_escalation=isinstance(turn, TurnCompleted) and turn.ticket is not None,
         )
         return [*frames, self._mark(complete)]
+
+    def _call_off(self, ev_seq: int, turn: TurnCancelled) -> list[Frame]:
+        """Show what is missing of what had been said, where it is stored; otherwise what was shown is void."""
+        turn_id, message = turn.turn_id, turn.message
+        frames: list[Frame] = []
+        cancelled = Cancelled(turn_id=turn_id, reason=turn.reason, message=message)
+        if message is not None:
+            cancelled.attempt = turn.attempt
+            if message.content or self.position.offset:
+                frames = self._say_whole(turn_id, turn.attempt, message.content)
+        self._settle(ev_seq, turn_id)
+        return [*frames, self._mark(cancelled)]
 
     def _hand_over(self, completed: TurnCompleted) -> list[Frame]:
         if completed.ticket is None:
@@ -261,6 +255,12 @@ class Projection:
         self.position = self.position.begun(turn_id, attempt)
         self.text, self.sources = "", None
         return self._mark(Start(turn_id=turn_id, attempt=attempt))
+
+    def _say_whole(self, turn_id: str, attempt: int, content: str) -> list[Frame]:
+        """Bring what is shown to the whole content, from the beginning where something else is shown."""
+        leads = self.position.leads_to(turn_id, attempt, content)
+        frames: list[Frame] = [] if leads else [self._start(turn_id, attempt)]
+        return frames + self._say(content[self.position.offset :])
 
     def _say(self, piece: str) -> list[Frame]:
         if not piece:

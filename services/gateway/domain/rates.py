@@ -7,6 +7,9 @@ from msgspec import Struct
 
 from libs.contracts.errors import RateLimited
 
+FRAMES_AT_ONCE = 100
+FRAMES_A_SECOND = 50
+_FRAME_UNIT_BYTES = 4096
 _CALM_S = 30.0
 _STRIKES = 5
 
@@ -62,6 +65,23 @@ def _read(text: str) -> _Address | None:
         return None
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return mapped or address
+
+
+class FramePace:
+    """How fast frames are taken from one socket: so many at once, then so many a second; large ones count for several.
+
+    A client that sends faster waits, and nobody else with it: what is not taken stays in its own connection.
+    """
+
+    __slots__ = ("_due",)
+
+    def __init__(self) -> None:
+        self._due = float("-inf")
+
+    def wait(self, time: float, size: int) -> float:
+        """Count a frame of so many bytes that is taken at this time; give the seconds until the next may be."""
+        self._due = max(self._due, time) + (1 + size // _FRAME_UNIT_BYTES) / FRAMES_A_SECOND
+        return max(0.0, self._due - time - FRAMES_AT_ONCE / FRAMES_A_SECOND)
 
 
 class Patience:

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from libs.contracts.health import CheckResult
 from libs.contracts.knowledge import Source
-from libs.contracts.session import Message, MessagePosted, Rating, Ticket
+from libs.contracts.session import Message, MessagePosted, Rating, Session, Ticket
 
 _SHOWN_SOURCES = 3
 WITH_A_PERSON = "Your message has been passed on: a member of our team will answer you here."
@@ -47,6 +47,30 @@ class HistoryPage(Struct, frozen=True, kw_only=True):
     messages: list[Message]
     total: int
     session_id: str
+
+
+class CancelReply(Struct, frozen=True, kw_only=True):
+    """What became of a wish to cancel.
+
+    Attributes:
+        turn_id: the answer that it was about, where there is one.
+        status: `cancelled` where the answer was stopped, `cancelling` where its agent has not yet said how far it came,
+            `idle` where nothing was under way any more.
+        message: the answer as it is stored, where it is: what had been said by then, perhaps nothing.
+    """
+
+    session_id: str
+    turn_id: str | None
+    status: Literal["idle", "cancelled", "cancelling"]
+    message: Message | None = None
+
+
+class Exported(Struct, frozen=True, kw_only=True):
+    """A whole conversation, as its export writes it."""
+
+    session: Session
+    exported_at: datetime
+    messages: list[Message]
 
 
 class Deleted(Struct, frozen=True, kw_only=True):
@@ -94,19 +118,23 @@ class Card(Struct, frozen=True, kw_only=True):
 
 
 def answered(session_id: str, answer: Message) -> ChatResponse:
-    """Give a stored answer; `seq` is dense, so the answer's own counts the messages so far."""
+    """Give a stored answer; `seq` is dense, so the answer's own counts the messages so far.
+
+    One that was cancelled is what had been said by then, and says so.
+    """
+    cancelled = {"cancelled": True} if answer.status == "cancelled" else {}
     return ChatResponse(
         message=answer.content,
         message_id=answer.id,
         seq=answer.seq,
         sources=answer.sources[:_SHOWN_SOURCES],
         requires_escalation="ticket_id" in answer.metadata,
-        confidence=answer.confidence or 0.0,
+        confidence=0.0 if cancelled else answer.confidence or 0.0,
         session_id=session_id,
         turn_id=answer.turn_id,
         timestamp=answer.timestamp,
         processing_time=answer.processing_time,
-        metadata={**answer.metadata, "message_count": answer.seq, "tools_used": answer.tools_used},
+        metadata={**answer.metadata, **cancelled, "message_count": answer.seq, "tools_used": answer.tools_used},
     )
 
 

@@ -2,14 +2,18 @@
 
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from libs.contracts.knowledge import Search
-from libs.contracts.session import Feedback, Rating, SessionStatus
+from libs.contracts.session import Feedback, GetHistory, Mark, Rating, SessionStatus
 
 from . import limits
+from .marks import read_session_cursor
+from .transcript import ExportFormat
 from .uploads import check_attachment_ids
 
+# Long messages, or sessions with large metadata: so many of them always fit into one message of the bus (1 MB).
+AT_ONCE = 25
 Offset = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 
 
@@ -27,12 +31,27 @@ class NewSession(Struct, frozen=True, kw_only=True):
 
 
 class SessionQuery(Struct, frozen=True, kw_only=True):
-    """The query of `GET /api/sessions`."""
+    """The query of `GET /api/sessions`.
+
+    Attributes:
+        cursor: from the `Link` of the page before; not together with an offset.
+    """
 
     user_id: str | None = None
     status: SessionStatus | None = None
     limit: Annotated[int, Meta(ge=1, le=100)] = 20
     offset: Offset = 0
+    cursor: str | None = None
+
+    def checked_mark(self) -> Mark | None:
+        """Give the place after which the page begins, where a cursor names it.
+
+        Raises:
+            Invalid: `invalid_cursor`, or there is an offset too.
+        """
+        if self.cursor is not None and self.offset > 0:
+            raise limits.invalid("cursor", "and offset exclude each other: page by one of them", where="query")
+        return read_session_cursor(self.cursor)
 
 
 class CleanUpOrder(Struct, frozen=True, kw_only=True):
@@ -48,12 +67,37 @@ class NewStatus(Struct, frozen=True):
 
 
 class HistoryQuery(Struct, frozen=True, kw_only=True):
-    """The query of `GET /api/chat/sessions/{id}/messages`."""
+    """The query of `GET /api/chat/sessions/{id}/messages`.
+
+    Attributes:
+        order: from the oldest message, or from the newest.
+        after_seq: only messages after this one.
+        before_seq: only messages before this one; with `order=desc`, what stands above a page that is shown.
+    """
 
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
     offset: Offset = 0
     order: Literal["asc", "desc"] = "asc"
     after_seq: Offset | None = None
+    before_seq: Offset | None = None
+
+
+def go_on(asked: GetHistory, seq: int, missing: int) -> GetHistory:
+    """Give the request for what follows the message with this `seq` in the order that was asked for."""
+    rest = structs.replace(asked, limit=min(missing, AT_ONCE), offset=0)
+    return structs.replace(rest, after_seq=seq) if asked.order == "asc" else structs.replace(rest, before_seq=seq)
+
+
+class ExportQuery(Struct, frozen=True, kw_only=True):
+    """The query of `GET /api/sessions/{id}/export`."""
+
+    format: ExportFormat = "json"
+
+
+class CancelOrder(Struct, frozen=True, kw_only=True):
+    """The body of `POST /api/chat/sessions/{id}/cancel`; without `turn_id` whichever answer is under way."""
+
+    turn_id: str | None = None
 
 
 class NewMessage(Struct, frozen=True, kw_only=True):

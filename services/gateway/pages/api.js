@@ -64,17 +64,27 @@ export function getSession(id) {
   return ask("GET", `sessions/${encodeURIComponent(id)}`);
 }
 
-/** Give the latest messages, or those after a sequence number, oldest first. */
-export async function history(id, { afterSeq = null, limit = 200 } = {}) {
-  const query = afterSeq === null ? `order=desc&limit=${limit}` : `order=asc&limit=${limit}&after_seq=${afterSeq}`;
+/** Hand a session over to people, or end it; gives the session as it is then. */
+export function setStatus(id, status) {
+  return ask("PATCH", `sessions/${encodeURIComponent(id)}/status`, { json: { status } });
+}
+
+/**
+ * Give the latest messages, the first ones after a sequence number, or the last ones before one; always oldest first,
+ * with the `total` of those that there are.
+ */
+export async function history(id, { afterSeq = null, beforeSeq = null, limit = 200 } = {}) {
+  const query = new URLSearchParams({ order: afterSeq === null ? "desc" : "asc", limit });
+  if (afterSeq !== null) query.set("after_seq", afterSeq);
+  if (beforeSeq !== null) query.set("before_seq", beforeSeq);
   const page = await ask("GET", `chat/sessions/${encodeURIComponent(id)}/messages?${query}`);
   return { ...page, messages: page.messages.toSorted((one, other) => one.seq - other.seq) };
 }
 
-/** Say what one thinks of an answer: `up` or `down`. */
-export function rate(messageId, rating, sessionId) {
+/** Say what one thinks of an answer: `up` or `down`, perhaps in words; the last word counts. */
+export function rate(messageId, { rating, comment = null }, sessionId) {
   return ask("POST", `chat/messages/${encodeURIComponent(messageId)}/feedback`, {
-    json: { rating, session_id: sessionId },
+    json: { rating, comment, session_id: sessionId },
   });
 }
 
@@ -83,11 +93,12 @@ export function uploadAddress() {
   return new URL("chat/upload", base).href;
 }
 
-/** The address of a session's socket. */
-export function socketAddress(sessionId, cursor) {
+/** The address of a session's socket; `more` are further parts of its query. */
+export function socketAddress(sessionId, cursor, more = {}) {
   const address = new URL("ws", document.baseURI);
   address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
   address.searchParams.set("session_id", sessionId);
   if (cursor) address.searchParams.set("cursor", cursor);
+  for (const [name, value] of Object.entries(more)) address.searchParams.set(name, value);
   return address.href;
 }

@@ -4,9 +4,9 @@
  */
 
 import { problem, uploadAddress } from "./api.js";
-import { el } from "./dom.js";
+import { el, told } from "./dom.js";
 
-const MOST_FILES = 5;
+const MOST_FILES = told("files", 5);
 const MOST_BYTES = 10 * 1024 * 1024;
 const LOST = "The upload broke off. Remove the file and attach it again.";
 
@@ -78,7 +78,7 @@ export class Attachments {
 
   faultOf(blob) {
     if (this.files.filter((file) => file.state !== "failed").length >= MOST_FILES) {
-      return `A message takes at most ${MOST_FILES} files.`;
+      return `A message takes at most ${MOST_FILES} ${MOST_FILES === 1 ? "file" : "files"}.`;
     }
     if (blob.size > MOST_BYTES) return tooLarge(blob.size);
     if (blob.size === 0) return "This file is empty.";

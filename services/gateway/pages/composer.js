@@ -1,23 +1,23 @@
 /** The field that a message is written in: Enter sends, the field grows, and its bounds are told in time. */
 
-import { characters } from "./dom.js";
+import { characters, told, tooMany } from "./dom.js";
 
-const MOST = 4000;
-const NEAR = 3600;
+const MOST = told("message-characters", 4000);
+const NEAR = Math.ceil(MOST * 0.9);
 
 export class Composer {
   /**
    * @param {{form: HTMLFormElement, field: HTMLTextAreaElement, button: HTMLButtonElement, counter: HTMLElement,
-   *   hint: HTMLElement}} elements
+   *   hint: HTMLElement, stop: HTMLButtonElement}} elements
    * @param {{send: (text: string) => void, paste: (files: FileList) => void, uploading: () => boolean,
-   *   attached: () => number}} page
+   *   attached: () => number, wrote: (hasText: boolean) => void, stop: () => void, lostFocus: () => void}} page
    */
   constructor(elements, page) {
     this.elements = elements;
     this.page = page;
     this.usualHint = elements.hint.textContent;
     this.closed = false;
-    const { form, field } = elements;
+    const { form, field, stop } = elements;
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.submit();
@@ -28,7 +28,15 @@ export class Composer {
       event.preventDefault();
       this.submit();
     });
-    field.addEventListener("input", () => this.update());
+    field.addEventListener("input", () => {
+      this.update();
+      this.grow();
+      page.wrote(field.value.trim() !== "");
+    });
+    stop.addEventListener("click", () => page.stop());
+    document.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && !event.isComposing && !event.defaultPrevented && !stop.hidden) page.stop();
+    });
     field.addEventListener("paste", (event) => {
       if (!event.clipboardData?.files.length) return;
       event.preventDefault();
@@ -50,6 +58,23 @@ export class Composer {
     this.update();
   }
 
+  /** Say who reads what is written here: the assistant answers questions, a person is written to. */
+  setReader(isPerson) {
+    this.elements.field.placeholder = isPerson ? "Write a message…" : "Ask a question…";
+  }
+
+  /** Offer to stop an answer: `running`, `stopping` (asked for already), or null where there is none. */
+  setAnswer(state) {
+    const { stop, field } = this.elements;
+    const hadFocus = document.activeElement === stop;
+    stop.hidden = state === null;
+    stop.setAttribute("aria-disabled", String(state === "stopping"));
+    stop.setAttribute("aria-label", state === "stopping" ? "Stopping the answer" : "Stop the answer");
+    if (hadFocus && stop.hidden) this.page.lostFocus();
+    this.update();
+    this.grow();
+  }
+
   /** Bring button, counter and hint up to date. */
   update() {
     const { field, button, counter, hint } = this.elements;
@@ -57,16 +82,16 @@ export class Composer {
     const over = length > MOST;
     button.disabled = this.closed || length === 0 || over || this.page.uploading();
     counter.hidden = length < NEAR;
-    counter.textContent = over ? `${length - MOST} characters too many` : `${length} of ${MOST} characters`;
+    counter.textContent = over ? tooMany(length - MOST) : `${length} of ${MOST} characters`;
     counter.classList.toggle("fault", over);
     field.setAttribute("aria-invalid", String(over));
     hint.textContent = this.hintFor(length);
-    this.grow();
   }
 
   hintFor(length) {
     if (this.page.uploading()) return "Your message can be sent when the upload is finished";
     if (this.page.attached() && length === 0) return "Add a few words about your file";
+    if (!this.elements.stop.hidden) return "Esc stops the answer";
     return this.usualHint;
   }
 
@@ -84,6 +109,7 @@ export class Composer {
     this.page.send(field.value.trim());
     field.value = "";
     this.update();
+    this.grow();
     field.focus();
   }
 }

@@ -14,6 +14,10 @@ const PING_MS = 25_000;
 const SILENCE_MS = 10_000;
 const OPENING_MS = 10_000;
 
+/** The server has heard nothing for long: it is asked again when somebody is there, and not before. */
+const IDLE = 4408;
+const SIGNS_OF_LIFE = ["focus", "pointerdown", "keydown"];
+
 /** Close codes after which asking again is of no use, and why. */
 const FINAL = new Map([
   [4001, "gone"],
@@ -23,14 +27,26 @@ const FINAL = new Map([
   [4403, "refused"],
 ]);
 
+/** What the server says before these closes, for where the code itself is lost on the way (1006). */
+const FAREWELLS = new Map([
+  ["invalid_session_id", 4001],
+  ["session_not_found", 4004],
+  ["session_deleted", 4409],
+  ["session_ended", 4409],
+  ["not_authenticated", 4401],
+  ["origin_refused", 4403],
+  ["idle_timeout", IDLE],
+]);
+
 /**
- * States that `onState` is told: `connecting`, `open`, `waiting` (with `inMs` and `restart`), `offline`, and `over`
- * (with `why`: gone, ended, refused; and what the server said).
+ * States that `onState` is told: `connecting`, `open`, `waiting` (with `inMs` and `restart`), `offline`, `idle` (until
+ * the reader comes back), and `over` (with `why`: gone, ended, refused; and what the server said).
  */
 export class Connection {
   /**
    * @param {{sessionId: string, cursor: () => string|null, onFrame: (frame: object) => void,
-   *   onState: (state: object) => void}} parts
+   *   onState: (state: object) => void, query?: object, protocols?: string[]}} parts `query` goes into the address,
+   *   `protocols` are offered after our own.
    */
   constructor(parts) {
     this.parts = parts;
@@ -39,9 +55,13 @@ export class Connection {
     this.hint = null;
     this.restarting = false;
     this.said = "";
+    this.farewell = null;
     this.timers = new Map();
     this.ended = false;
+    this.idle = false;
     this.wake = () => this.soon();
+    this.stir = () => this.idle && this.soon();
+    for (const sign of SIGNS_OF_LIFE) window.addEventListener(sign, this.stir, { passive: true });
     window.addEventListener("online", this.wake);
     window.addEventListener("pageshow", this.wake);
     document.addEventListener("visibilitychange", this.wake);
@@ -50,10 +70,13 @@ export class Connection {
   /** Connect now, if there is no connection and none is being made. */
   open() {
     if (this.socket || this.ended) return;
+    const { sessionId, cursor, query = {}, protocols = [] } = this.parts;
     this.clear("pause");
+    this.idle = false;
     this.said = "";
+    this.farewell = null;
     this.parts.onState({ name: "connecting" });
-    const socket = new WebSocket(socketAddress(this.parts.sessionId, this.parts.cursor()), [PROTOCOL]);
+    const socket = new WebSocket(socketAddress(sessionId, cursor(), query), [PROTOCOL, ...protocols]);
     this.socket = socket;
     this.after("opening", OPENING_MS, () => this.drop(socket));
     socket.addEventListener("message", (event) => this.socket === socket && this.receive(event.data));
@@ -76,6 +99,7 @@ export class Connection {
   end() {
     this.ended = true;
     for (const name of [...this.timers.keys()]) this.clear(name);
+    for (const sign of SIGNS_OF_LIFE) window.removeEventListener(sign, this.stir);
     window.removeEventListener("online", this.wake);
     window.removeEventListener("pageshow", this.wake);
     document.removeEventListener("visibilitychange", this.wake);
@@ -93,6 +117,8 @@ export class Connection {
     } catch {
       return;
     }
+    if (typeof frame?.type !== "string") return;
+    this.farewell = frame.type === "error" ? frame.code : null;
     if (frame.type === "connected") {
       this.clear("opening");
       this.restarting = false;
@@ -123,14 +149,22 @@ export class Connection {
     this.lost(socket, 1006);
   }
 
-  lost(socket, code) {
+  lost(socket, told) {
     if (this.socket !== socket) return;
+    const code = told === 1006 ? FAREWELLS.get(this.farewell) ?? told : told;
     this.socket = null;
+    const steady = !this.timers.has("steady") && !this.timers.has("opening");
     for (const name of ["ping", "silence", "steady", "opening"]) this.clear(name);
     if (this.ended) return;
     if (FINAL.has(code)) {
       this.end();
       this.parts.onState({ name: "over", why: FINAL.get(code), said: this.said });
+      return;
+    }
+    if (code === IDLE) {
+      this.idle = true;
+      if (!steady) this.failures += 1;
+      this.parts.onState({ name: "idle" });
       return;
     }
     this.failures += 1;
@@ -153,7 +187,14 @@ export class Connection {
 
   /** The network or the reader is back: no need to wait out a long pause. */
   soon() {
-    if (document.visibilityState === "visible" && !this.socket && this.timers.has("pause")) this.open();
+    if (document.visibilityState !== "visible" || this.socket) return;
+    if (this.idle && this.failures > 0) {
+      // It was sent away as soon as it came: then not at every key that is pressed.
+      this.idle = false;
+      this.after("pause", this.pause(IDLE), () => this.open());
+    } else if (this.idle || this.timers.has("pause")) {
+      this.open();
+    }
   }
 
   // --- timers

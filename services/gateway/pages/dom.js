@@ -29,6 +29,12 @@ export function byId(id) {
   return document.getElementById(id);
 }
 
+/** Give a number that the gateway has written into the page, as a `<meta name="deskbus-...">`; else the usual one. */
+export function told(name, usual) {
+  const number = Number(document.querySelector(`meta[name="deskbus-${name}"]`)?.content);
+  return Number.isInteger(number) && number > 0 ? number : usual;
+}
+
 /** Make an outline icon from one path; decoration only, so hidden from screen readers. */
 export function icon(path, size = 18) {
   const space = "http://www.w3.org/2000/svg";
@@ -46,6 +52,11 @@ export function characters(text) {
   let count = 0;
   for (const _ of text) count += 1;
   return count;
+}
+
+/** Say by how much a text is too long. */
+export function tooMany(count) {
+  return `${count} ${count === 1 ? "character" : "characters"} too many`;
 }
 
 /** Give an id that nobody else has; `randomUUID` is missing on plain http beyond localhost. */

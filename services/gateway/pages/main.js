@@ -2,11 +2,14 @@
 
 import { Attachments } from "./attachments.js";
 import { Composer } from "./composer.js";
+import { ApiError } from "./api.js";
 import { byId, el } from "./dom.js";
 import { begin } from "./memory.js";
 import { Notices } from "./notices.js";
+import { named, Standing } from "./standing.js";
 import { Talk } from "./talk.js";
-import { Transcript } from "./transcript.js";
+import { speaker, Transcript } from "./transcript.js";
+import { Typists } from "./typing.js";
 
 const SUGGESTIONS = [
   "How do I reset my password?",
@@ -14,6 +17,7 @@ const SUGGESTIONS = [
   "How long does shipping take?",
   "How can I contact support?",
 ];
+const ENDED = "This conversation has ended. Thank you for writing to us.";
 // A connection that is back sooner than this is nobody's concern.
 const PATIENCE_MS = 1_500;
 
@@ -31,7 +35,7 @@ const page = {
   },
 };
 const transcript = new Transcript(
-  { list: byId("transcript"), scroller: byId("scroller"), toEnd: byId("to-end") }, page,
+  { list: byId("transcript"), column: byId("column"), scroller: byId("scroller"), toEnd: byId("to-end") }, page,
 );
 const attachments = new Attachments(
   { chips: byId("chips"), picker: byId("files"), button: byId("attach"), drop: byId("drop") },
@@ -40,7 +44,7 @@ const attachments = new Attachments(
 const composer = new Composer(
   {
     form: byId("composer"), field: byId("message"), button: byId("send"), counter: byId("counter"),
-    hint: byId("hint"),
+    hint: byId("hint"), stop: byId("stop"),
   },
   {
     send: (text) => {
@@ -50,8 +54,18 @@ const composer = new Composer(
     paste: (files) => attachments.add(files),
     uploading: () => attachments.busy,
     attached: () => attachments.files.length,
+    wrote: (hasText) => talk.typing.changed(hasText),
+    stop: () => stop(),
+    lostFocus: () => refocus(),
   },
 );
+const standing = new Standing(
+  { box: byId("standing"), button: byId("person") },
+  { announce: page.announce, askForPerson: () => askForPerson(), lostFocus: () => refocus() },
+);
+const typists = new Typists(byId("typing"), {
+  announce: page.announce, operator: () => named(talk.conversation.control.operator),
+});
 let talk = null;
 let patience = null;
 let interrupted = null;
@@ -65,15 +79,19 @@ function converse() {
   transcript.clear();
   attachments.clear();
   notices.clear();
+  standing.clear();
+  typists.forget();
   composer.setClosed(false);
+  composer.setAnswer(null);
+  composer.setReader(false);
   byId("earlier").hidden = true;
   byId("attach").hidden = false;
   const mine = new Talk({
     happened: (event) => mine === talk && happened(event),
     linked: (state) => mine === talk && linked(state),
     troubled: (error, inMs) => mine === talk && troubled(error, inMs),
-    ready: (shownAll) => {
-      byId("earlier").hidden = shownAll;
+    ready: () => {
+      byId("earlier").hidden = !talk.hasEarlier;
       welcome();
     },
   });
@@ -91,7 +109,56 @@ function startAnew() {
 
 function send(text, files = []) {
   transcript.following = true;
+  notices.hide("refused");
   talk.send(text, files);
+}
+
+/** What the keyboard was at is gone: it stays near, without opening a phone's keyboard. */
+function refocus() {
+  byId("scroller").focus({ preventScroll: true });
+  composer.focus();
+}
+
+function stop() {
+  if (talk.conversation.run?.turnId === talk.conversation.stopping) return;
+  talk.stop();
+  notices.announce("Stopping the answer.");
+}
+
+async function askForPerson() {
+  const mine = talk;
+  try {
+    await mine.askForPerson();
+    if (mine === talk) notices.hide("refused");
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    if (mine === talk) notices.show("refused", { words: `We could not ask for a person. ${error.message}`, tone: "warning" });
+  }
+}
+
+async function loadEarlier() {
+  const mine = talk;
+  const button = byId("load-earlier");
+  if (button.getAttribute("aria-disabled") === "true") return;
+  button.setAttribute("aria-disabled", "true");
+  button.textContent = "Loading…";
+  try {
+    await transcript.above(async () => {
+      const count = await mine.loadEarlier();
+      if (mine !== talk) return;
+      notices.hide("refused");
+      notices.announce(count === 1 ? "One earlier message is here." : `${count} earlier messages are here.`);
+      const hadFocus = document.activeElement === button;
+      byId("earlier").hidden = !mine.hasEarlier;
+      if (hadFocus && !mine.hasEarlier) byId("scroller").focus({ preventScroll: true });
+    });
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    if (mine === talk) notices.show("refused", { words: error.message, tone: "warning" });
+  } finally {
+    button.removeAttribute("aria-disabled");
+    button.textContent = "Load earlier messages";
+  }
 }
 
 /** The welcome is there as long as nothing has been said. */
@@ -101,62 +168,72 @@ function welcome() {
 
 // --- what happens
 
-function happened({ kind, entry, onlyText }) {
-  const { entries } = talk.conversation;
+function happened(event) {
+  const { kind, entry, onlyText } = event;
+  const { entries, control } = talk.conversation;
   if (kind === "changed") {
     if (onlyText) transcript.showText(entry);
     else transcript.show(entry, entries);
     if (!onlyText) welcome();
   } else if (kind === "removed") {
     transcript.remove(entry);
-  } else if (kind === "settled" && entry) {
+  } else if (kind === "settled") {
+    if (entry.state !== "refused") typists.forget(entry.role);
     announce(entry);
   } else if (kind === "status") {
-    standing();
+    if (control.controller !== "operator") typists.forget("operator");
+    charge();
+  } else if (kind === "running") {
+    const { run, stopping } = talk.conversation;
+    composer.setAnswer(run && (run.turnId === stopping ? "stopping" : "running"));
+  } else if (kind === "typing") {
+    typists.take(event);
   }
 }
 
 function announce(entry) {
   if (entry.state === "refused") notices.announce(`Your message was not sent. ${entry.error.message}`);
   else if (entry.role === "user") notices.announce(`You, elsewhere: ${entry.content}`);
-  else notices.announce(`${entry.role === "operator" ? "Support team" : "Support"}: ${transcript.textOf(entry)}`);
+  else if (entry.state === "cancelled") notices.announce(`Stopped. ${transcript.textOf(entry)}`.trim());
+  else notices.announce(`${speaker(entry)}: ${transcript.textOf(entry)}`);
 }
 
 /** Who answers here, or that nobody does any more. */
-function standing() {
-  const { conversation } = talk;
-  const { status, ticket } = conversation;
-  composer.setClosed(status === "ended");
-  if (status === "escalated") {
-    const number = ticket ? ` Your ticket is ${ticket}.` : "";
-    const words = `A person will take over and answer you here.${number} You can go on writing.`;
-    notices.show("escalated", { words });
-    conversation.note("escalated", `Handed over to our team${ticket ? ` · ticket ${ticket}` : ""}`);
-  } else {
-    notices.hide("escalated");
-  }
-  if (status === "ended") over("This conversation has ended.");
+function charge() {
+  const { control } = talk.conversation;
+  standing.show(control);
+  composer.setReader(control.controller !== "agent");
+  composer.setClosed(control.status === "ended");
+  if (control.status === "ended") over(ENDED, "calm");
   welcome();
 }
 
-function over(words) {
+function over(words, tone = "warning") {
   composer.setClosed(true);
   byId("attach").hidden = true;
-  notices.show("over", { words, tone: "warning", action: { label: "Start a new conversation", run: startAnew } });
+  notices.show("over", { words, tone, action: { label: "Start a new conversation", run: startAnew } });
 }
 
 // --- the connection
 
 function linked(state) {
+  if (state.name !== "open") typists.forget();
   if (state.name === "open") {
     calm();
     notices.link("open", "Connected");
+    standing.show(talk.conversation.control);
   } else if (state.name === "connecting") {
     notices.link("connecting", "Connecting…");
   } else if (state.name === "over") {
     calm();
     notices.link("over", "Closed");
-    over(farewell(state));
+    standing.clear();
+    over(farewell(state), state.why === "ended" ? "calm" : "warning");
+  } else if (state.name === "idle") {
+    calm();
+    notices.link("idle", "Paused");
+    const action = { label: "Go on", run: () => talk.hurry() };
+    notices.show("link", { words: "Paused while you were away. We go on when you are back.", action });
   } else {
     notices.link(state.name, state.name === "offline" ? "Offline" : "Reconnecting…");
     interrupted = state;
@@ -181,7 +258,7 @@ function interruption({ name, restart }) {
 }
 
 function farewell({ why, said }) {
-  if (why === "ended") return "This conversation has ended.";
+  if (why === "ended") return ENDED;
   if (why === "gone") return "This conversation is no longer available.";
   return said || "This page may not connect to the support service.";
 }
@@ -199,6 +276,7 @@ function troubled(error, inMs) {
 
 // --- the rest of the page
 
+byId("load-earlier").addEventListener("click", loadEarlier);
 byId("new-conversation").addEventListener("click", startAnew);
 byId("suggestions").append(
   ...SUGGESTIONS.map((question) =>

@@ -3,7 +3,7 @@
 import { el } from "./dom.js";
 
 // Where several are due, the gravest is shown.
-const GRAVITY = ["over", "trouble", "link", "escalated"];
+const GRAVITY = ["over", "trouble", "link", "refused"];
 const MOST_ANNOUNCED = 10;
 
 export class Notices {
@@ -17,7 +17,7 @@ export class Notices {
   /**
    * Show a notice until `hide`.
    *
-   * @param {string} name one of over, trouble, link, escalated.
+   * @param {string} name one of over, trouble, link, refused.
    * @param {{words: string, tone?: "calm"|"warning", action?: {label: string, run: () => void}}} notice
    */
   show(name, notice) {
@@ -41,7 +41,7 @@ export class Notices {
     while (announcer.childElementCount > MOST_ANNOUNCED) announcer.firstElementChild.remove();
   }
 
-  /** Show how the connection is: `connecting`, `open`, `waiting`, `offline` or `over`. */
+  /** Show how the connection is: `connecting`, `open`, `waiting`, `offline`, `idle` or `over`. */
   link(state, words) {
     this.elements.link.dataset.state = state;
     this.elements.linkWords.textContent = words;

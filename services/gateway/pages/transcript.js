@@ -6,20 +6,27 @@
 import { afterwords, fillBody, stageLine, when } from "./answer.js";
 import { formatSize } from "./attachments.js";
 import { el } from "./dom.js";
+import { initial, named } from "./standing.js";
 
 const AT_END_PX = 80;
 const LONG_TEXT = 6_000;
 const LONG_TEXT_PAUSE_MS = 120;
 
-const SPEAKERS = { user: "You", assistant: "Support", operator: "Support team", system: "Notice", note: "Notice" };
+const TEAM = "Support team";
+const SPEAKERS = { user: "You", assistant: "Assistant", operator: TEAM, system: "Notice", note: "Notice" };
+
+/** Who says an entry; of an operator, the name. */
+export function speaker(entry) {
+  return (entry.role === "operator" && named(entry.operator)) || (SPEAKERS[entry.role] ?? "Notice");
+}
 
 export class Transcript {
   /**
-   * @param {{list: HTMLElement, scroller: HTMLElement, toEnd: HTMLElement}} elements
+   * @param {{list: HTMLElement, column: HTMLElement, scroller: HTMLElement, toEnd: HTMLElement}} elements
    * @param {{askAgain: Function, retriable: Function, sendAgain: Function, announce: Function,
    *   sessionId: Function}} page
    */
-  constructor({ list, scroller, toEnd }, page) {
+  constructor({ list, column, scroller, toEnd }, page) {
     this.list = list;
     this.scroller = scroller;
     this.toEnd = toEnd;
@@ -27,10 +34,12 @@ export class Transcript {
     this.nodes = new Map();
     this.due = new Set();
     this.following = true;
+    this.top = 0;
+    this.most = 0;
     scroller.addEventListener("scroll", () => this.look(), { passive: true });
     toEnd.addEventListener("click", () => this.goToEnd());
     new ResizeObserver(() => this.follow()).observe(scroller);
-    new ResizeObserver(() => this.follow()).observe(list);
+    new ResizeObserver(() => this.follow()).observe(column);
   }
 
   /** Forget all. */
@@ -49,7 +58,8 @@ export class Transcript {
       node = el("li", { class: "message" });
       this.nodes.set(entry.key, node);
     }
-    this.draw(node, entry);
+    // Whoever is writing about an answer is not interrupted by news of it.
+    if (!node.querySelector(".remark-form")) this.draw(node, entry);
     this.place(node, entry, entries);
     this.follow();
   }
@@ -82,7 +92,23 @@ export class Transcript {
     const body = this.nodes.get(entry.key)?.querySelector(".body")?.cloneNode(true);
     if (!body) return entry.content;
     for (const cite of body.querySelectorAll(".cite")) cite.remove();
-    return [...body.children].map((block) => block.textContent.trim()).join(" ") || entry.content;
+    for (const item of body.querySelectorAll("li")) item.append(" ");
+    const text = [...body.children].map((block) => block.textContent.trim()).join(" ");
+    return text.replace(/\s+(?=[.,;:!?])/g, "") || entry.content;
+  }
+
+  /** Add what comes above all, while what is being looked at stays where it is. */
+  async above(work) {
+    const edge = this.scroller.getBoundingClientRect().top;
+    // A message, for the page's own lines may move.
+    const seen = [...this.list.querySelectorAll("[data-message-id]")].find(
+      (node) => node.getBoundingClientRect().bottom > edge,
+    );
+    const was = seen?.getBoundingClientRect().top ?? 0;
+    this.following = false;
+    await work();
+    if (seen) this.scroller.scrollTop += seen.getBoundingClientRect().top - was;
+    this.look();
   }
 
   /** Go to the newest message and stay there. */
@@ -98,8 +124,9 @@ export class Transcript {
     node.dataset.state = entry.state;
     if (entry.id) node.dataset.messageId = entry.id;
     node.setAttribute("aria-busy", String(entry.state === "writing"));
-    const parts = [el("span", { class: "visually-hidden" }, `${SPEAKERS[entry.role] ?? "Notice"}: `)];
-    if (entry.role === "operator") parts.push(el("p", { class: "who" }, "Support team"));
+    const parts = [];
+    if (entry.role === "operator") parts.push(byline(entry));
+    else parts.push(el("span", { class: "visually-hidden" }, `${speaker(entry)}: `));
     if (entry.role === "user") parts.push(...this.ownParts(entry));
     else if (entry.role === "assistant" || entry.role === "operator") parts.push(...this.answerParts(entry));
     else parts.push(el("p", { class: "body" }, entry.content));
@@ -142,13 +169,27 @@ export class Transcript {
 
   // --- scrolling
 
+  /** The view has moved: up by the reader's wish, or because there is less to show or less room. */
   look() {
     const { scrollTop, scrollHeight, clientHeight } = this.scroller;
-    this.following = scrollHeight - scrollTop - clientHeight < AT_END_PX;
+    const most = scrollHeight - clientHeight;
+    if (most - scrollTop < AT_END_PX) this.following = true;
+    else if (scrollTop < this.top && most >= this.most) this.following = false;
+    Object.assign(this, { top: scrollTop, most });
     this.toEnd.hidden = this.following;
   }
 
   follow() {
-    if (this.following) this.scroller.scrollTop = this.scroller.scrollHeight;
+    if (!this.following) return;
+    const { scroller } = this;
+    scroller.scrollTop = scroller.scrollHeight;
+    Object.assign(this, { top: scroller.scrollTop, most: scroller.scrollHeight - scroller.clientHeight });
   }
+}
+
+/** The name of the person who wrote this, where it is known. */
+function byline({ operator }) {
+  const name = named(operator);
+  const team = name ? el("span", { class: "team" }, TEAM) : null;
+  return el("p", { class: "who" }, initial(name ?? TEAM), el("bdi", { class: "name" }, name ?? TEAM), team);
 }

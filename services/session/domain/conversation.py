@@ -1,22 +1,21 @@
 """The Session aggregate, pure: order, one answer at a time, and who may speak.
 
-`Conversation` is loaded under the session's row lock, decides, and collects what is to be written: messages, the turn,
-a ticket, and the events that tell of them, numbered densely.
+`Conversation` is loaded under the session's row lock, decides, and collects what is to be written (`change.py`). Who may
+speak is decided in `control.py`; messages and turns here.
 """
 
-from datetime import datetime
-from typing import Any
+from typing import Literal
 
 from msgspec import Struct, to_builtins
 from msgspec.structs import replace
 
 from libs.contracts import bus_map
 from libs.contracts import session as told
-from libs.contracts.channels import Event, Payload
 from libs.contracts.errors import Conflict, Malformed, NotFound
 
-from .session import TRANSITIONS, SessionState
-from .turn import FAILED_ANSWER, Turn, TurnStatus
+from .change import FreshIds
+from .control import Control
+from .turn import FAILED_ANSWER, Turn, TurnPolicy
 
 
 class NewMessage(Struct, kw_only=True):
@@ -30,40 +29,8 @@ class NewMessage(Struct, kw_only=True):
     traceparent: str
 
 
-class LoggedEvent(Struct, frozen=True, kw_only=True):
-    """An event with its place in the log."""
-
-    ev_seq: int
-    event: Event[Any]
-    payload: object
-    time: datetime
-    final: bool = False
-
-
-class Conversation:
-    """A session and its open turn, at one moment, under its lock.
-
-    Attributes:
-        messages: new ones, to be stored.
-        events: new ones, to be stored and told.
-        opened: the turn that this change opens.
-        settled: the turn that this change settles.
-        ticket: the hand-over that this change opens.
-        ticket_closed: whether this change ends one.
-        deleted: whether nothing but the last event is to remain.
-    """
-
-    def __init__(self, state: SessionState, now: datetime, open_turn: Turn | None = None) -> None:
-        self.state = state
-        self.turn = open_turn
-        self.now = now
-        self.messages: list[told.Message] = []
-        self.events: list[LoggedEvent] = []
-        self.opened: Turn | None = None
-        self.settled: Turn | None = None
-        self.ticket: told.Ticket | None = None
-        self.ticket_closed = False
-        self.deleted = False
+class Conversation(Control):
+    """A session and its open turn, at one moment, under its lock."""
 
     # --- the session
 
@@ -71,72 +38,29 @@ class Conversation:
         """Tell of a session that has just been made."""
         self._log(bus_map.SESSION_OPENED, told.SessionOpened(self.state.shown()))
 
-    def set_status(self, status: told.SessionStatus, ticket_id: str) -> None:
-        """Move to a status; the present one changes nothing. Escalating opens a ticket under the id given.
-
-        Raises:
-            Conflict: `invalid_transition`.
-        """
-        previous = self.state.status
-        if status == previous:
-            return
-        if status not in TRANSITIONS[previous]:
-            raise Conflict("invalid_transition", f"a session that is {previous} cannot become {status}")
-        if status == "escalated":
-            self._open_ticket(ticket_id, told.Escalation(reasons=["set_by_client"]))
-        else:
-            self.ticket_closed = self.state.ticket is not None
-            self.state.ticket = None
-        self._change_status(status)
-
-    def _change_status(self, status: told.SessionStatus) -> None:
-        """Somebody else may speak from here on."""
-        previous, self.state.status = self.state.status, status
-        self.state.epoch += 1
-        self._log(bus_map.SESSION_STATUS_CHANGED, told.SessionStatusChanged(status, previous, self.state.epoch))
-        if status != "active":
-            self._cancel_open_turn(status)
-
-    def _open_ticket(self, ticket_id: str, escalation: told.Escalation) -> told.Ticket:
-        ticket = told.Ticket(
-            ticket_id=ticket_id,
-            session_id=self.state.session_id,
-            reasons=escalation.reasons,
-            category=escalation.category,
-            priority=escalation.priority,
-            created_at=self.now,
-        )
-        self.ticket = self.state.ticket = ticket
-        self._log(bus_map.SESSION_ESCALATED, told.SessionEscalated(ticket))
-        return ticket
-
     def delete(self) -> None:
         """Leave nothing but the event that says so."""
         self.deleted = True
-        self._log(bus_map.SESSION_DELETED, told.SessionDeleted(self.state.session_id), final=True)
-
-    def _cancel_open_turn(self, reason: str) -> None:
-        """Whoever was answering may not speak any more."""
         if self.turn:
-            turn = self._settle("cancelled")
-            self._log(
-                bus_map.TURN_CANCELLED,
-                told.TurnCancelled(
-                    turn_id=turn.turn_id, attempt=turn.attempt, answers_seq=turn.answers_seq, reason=reason
-                ),
-            )
+            self._revoke(self.turn)
+        self._log(bus_map.SESSION_DELETED, told.SessionDeleted(self.state.session_id), final=True)
 
     # --- messages
 
-    def post(self, new: NewMessage) -> told.Message:
-        """Accept a customer's message: next `seq`, and a turn unless one is open or a person is in charge.
+    def post(self, new: NewMessage, policy: TurnPolicy = "coalesce") -> told.Message:
+        """Accept a customer's message: next `seq`, and a turn unless one is open or people are in charge.
+
+        The open turn takes it in while its window is open; later it gives way to a new one where the policy says so.
 
         Raises:
             Malformed: `session_ended`.
         """
         if self.state.status == "ended":
             raise Malformed("session_ended", "This session has ended; create a new one to go on talking")
-        starts_turn = self.state.status == "active" and self.turn is None
+        joins = self.turn if self.turn and self.turn.joinable else None
+        gives_way = self.turn is None or (policy == "supersede" and self.turn.gives_way)
+        starts = self.state.status == "active" and gives_way
+        turn_id = new.turn_id if starts else None
         message = told.Message(
             id=new.message_id,
             seq=self.state.last_seq + 1,
@@ -145,16 +69,33 @@ class Conversation:
             timestamp=self.now,
             attachments=new.attachments,
             client_message_id=new.client_message_id,
-            turn_id=new.turn_id if starts_turn else None,
+            turn_id=joins.turn_id if joins else turn_id,
         )
         self._add(message)
-        if starts_turn:
-            self.open_turn(new.turn_id, [message.seq], new.traceparent)
+        if joins:
+            joins.answers_seq.append(message.seq)
+            self.joined = joins
+        elif starts:
+            self.open_turn(new.turn_id, [*self._supersede(), message.seq], new.traceparent)
         return message
 
+    def _supersede(self) -> list[int]:
+        """Call off the open turn, where there is one; gives the `seq` of what the next one has to answer for it."""
+        if self.turn is None:
+            return []
+        turn = self._settle("cancelled")
+        self._revoke(turn)
+        self._log(
+            bus_map.TURN_CANCELLED,
+            told.TurnCancelled(
+                turn_id=turn.turn_id, attempt=turn.attempt, answers_seq=turn.answers_seq, reason="superseded"
+            ),
+        )
+        return sorted({*turn.answers_seq, *turn.waiting})
+
     def waits(self, message: told.Message) -> bool:
-        """Say whether a message must be taken up by the next turn."""
-        return message.role == "user" and message.turn_id is None and self.state.status == "active"
+        """Say whether somebody has still to answer a message, agent or operator."""
+        return message.role == "user" and message.turn_id is None
 
     def give_feedback(self, message: told.Message, feedback: told.Feedback) -> told.Message:
         """Rate an answer.
@@ -172,16 +113,6 @@ class Conversation:
 
     # --- turns
 
-    def open_turn(self, turn_id: str, answers_seq: list[int], traceparent: str) -> None:
-        """Begin an answer to the messages with these `seq`."""
-        self.opened = self.turn = Turn(
-            turn_id=turn_id,
-            status="queued",
-            answers_seq=answers_seq,
-            traceparent=traceparent,
-            created_at=self.now,
-        )
-
     def start(self, turn: Turn) -> None:
         """Tell that an agent has taken the turn."""
         assert turn.agent_id is not None  # noqa: S101 - a leased turn has its agent
@@ -197,6 +128,11 @@ class Conversation:
             ),
         )
 
+    def go_on(self, turn_id: str) -> None:
+        """Where a turn was settled, open the next for what was said meanwhile."""
+        if (settled := self.settled) and settled.waiting and self.state.status == "active":
+            self.open_turn(turn_id, settled.waiting, settled.traceparent)
+
     def check_fence(self, turn: Turn, attempt: int, epoch: int | None = None) -> None:
         """Refuse a writer that is not the current one.
 
@@ -209,27 +145,21 @@ class Conversation:
         if epoch is not None and epoch != self.state.epoch:
             raise Conflict("control_changed", "the conversation is in other hands now")
 
-    def complete(self, message_id: str, answer: told.Answer, asked_at: datetime, ticket_id: str) -> told.Message:
-        """Store the open turn's answer; where it escalates, hand the conversation over under a new ticket."""
+    def complete(self, answer: told.Answer, ids: FreshIds, *, cancelled: bool = False) -> told.Message:
+        """Store the open turn's answer, as cancelled where it was called off; one that escalates hands over.
+
+        Args:
+            answer: what the agent has to say. A wish for a person is honoured whatever else the customer called off.
+            ids: for the answer, and for a ticket.
+            cancelled: whether the agent has stopped before its end.
+        """
+        assert self.turn is not None  # noqa: S101 - callers have checked the fence
+        if (cancelled or self.turn.cancelling) and not answer.escalation:
+            return self._call_off(ids.message_id, answer)
         turn = self._settle("completed")
-        metadata = {**answer.metadata, "attempt": turn.attempt}
-        if answer.escalation:
-            metadata |= {"ticket_id": ticket_id, **to_builtins(answer.escalation)}
-        message = told.Message(
-            id=message_id,
-            seq=self.state.last_seq + 1,
-            role="assistant",
-            content=answer.content,
-            timestamp=self.now,
-            sources=answer.sources,
-            tools_used=answer.tools_used,
-            confidence=answer.confidence,
-            processing_time=round((self.now - asked_at).total_seconds(), 3),
-            turn_id=turn.turn_id,
-            metadata=metadata,
-        )
+        message = self._answered(turn, answer, ids)
         self._add(message)
-        ticket = self._open_ticket(ticket_id, answer.escalation) if answer.escalation else None
+        ticket = self._open_ticket(ids.ticket_id, answer.escalation) if answer.escalation else None
         self._log(
             bus_map.TURN_COMPLETED,
             told.TurnCompleted(
@@ -241,12 +171,70 @@ class Conversation:
             ),
         )
         if ticket:
-            self._change_status("escalated")
+            self._hand_to("escalated", ticket)
+        return message
+
+    def _answered(self, turn: Turn, answer: told.Answer, ids: FreshIds) -> told.Message:
+        metadata = {**answer.metadata, "attempt": turn.attempt}
+        if answer.escalation:
+            metadata |= {"ticket_id": ids.ticket_id, **to_builtins(answer.escalation)}
+        return told.Message(
+            id=ids.message_id,
+            seq=self.state.last_seq + 1,
+            role="assistant",
+            content=answer.content,
+            timestamp=self.now,
+            sources=answer.sources,
+            tools_used=answer.tools_used,
+            confidence=answer.confidence,
+            processing_time=round((self.now - turn.created_at).total_seconds(), 3),
+            turn_id=turn.turn_id,
+            metadata=metadata,
+        )
+
+    def cancel(self, message_id: str) -> Literal["cancelling", "cancelled"]:
+        """Call the open turn off: its agent has a moment to say how far it came; without one it is over at once."""
+        assert self.turn is not None  # noqa: S101 - callers have looked
+        if not self.turn.held or self.turn.overdue:
+            self._revoke(self.turn)
+            self._call_off(message_id, told.Answer(content=""))
+            return "cancelled"
+        self.turn.cancelling = True
+        self.called_off = self.turn
+        self._revoke(self.turn, wanted=True)
+        return "cancelling"
+
+    def seal(self, message_id: str) -> bool:
+        """Settle the open turn where nobody is going to answer it any more; False where somebody may."""
+        turn = self.turn
+        if turn is None or not turn.to_be_sealed:
+            return False
+        if turn.cancelling:
+            self._revoke(turn)
+            self._call_off(message_id, told.Answer(content=""))
+        else:
+            self.fail(message_id, "turn_expired" if turn.expired else "agent_lost")
+        return True
+
+    def _call_off(self, message_id: str, answer: told.Answer) -> told.Message:
+        turn = self._settle("cancelled")
+        message = self._add_called_off(turn, message_id, answer)
+        self._log(
+            bus_map.TURN_CANCELLED,
+            told.TurnCancelled(
+                turn_id=turn.turn_id, attempt=turn.attempt, answers_seq=turn.answers_seq, reason="cancelled",
+                message=message,
+            ),
+        )  # fmt: skip
         return message
 
     def fail(self, message_id: str, code: str) -> told.Message:
-        """Give the open turn up, and say so to the customer."""
+        """Give the open turn up, and say so to the customer; one that was called off is cancelled instead."""
+        assert self.turn is not None  # noqa: S101 - callers have checked the fence
+        if self.turn.cancelling:
+            return self._call_off(message_id, told.Answer(content=""))
         turn = self._settle("failed")
+        self._revoke(turn)
         message = told.Message(
             id=message_id,
             seq=self.state.last_seq + 1,
@@ -266,25 +254,3 @@ class Conversation:
             ),
         )
         return message
-
-    # --- bookkeeping
-
-    def _settle(self, status: TurnStatus) -> Turn:
-        assert self.turn is not None  # noqa: S101 - callers have checked the fence
-        turn, self.turn = self.turn, None
-        turn.status = status
-        self.settled = turn
-        return turn
-
-    def _add(self, message: told.Message) -> None:
-        self.state.last_seq = message.seq
-        self.state.last_activity = self.now
-        self.messages.append(message)
-        self._log(bus_map.MESSAGE_ADDED, told.MessageAdded(message))
-
-    def _log(self, event: Event[Payload], payload: Payload, *, final: bool = False) -> None:
-        self.state.last_ev_seq += 1
-        self.state.updated_at = self.now
-        self.events.append(
-            LoggedEvent(ev_seq=self.state.last_ev_seq, event=event, payload=payload, time=self.now, final=final)
-        )

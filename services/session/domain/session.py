@@ -32,6 +32,18 @@ class SessionState(Struct, kw_only=True):
     last_activity: datetime
     ticket: told.Ticket | None = None
 
+    @property
+    def operator(self) -> str | None:
+        """Who has taken the conversation over, where somebody has."""
+        return self.ticket.operator if self.status == "escalated" and self.ticket else None
+
+    @property
+    def controller(self) -> told.Controller:
+        """Who may speak for us."""
+        if self.status == "active":
+            return "agent"
+        return "operator" if self.operator is not None else "nobody"
+
     def shown(self) -> told.Session:
         """Give the session as clients see it."""
         return told.Session(
@@ -44,4 +56,5 @@ class SessionState(Struct, kw_only=True):
             updated_at=self.updated_at,
             last_activity=self.last_activity,
             escalation=self.ticket,
+            controller=self.controller,
         )

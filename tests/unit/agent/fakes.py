@@ -192,10 +192,11 @@ def minter() -> Callable[[str], str]:
 
 
 def turns(
-    bus: Bus, model: Any, log: Log | None = None, limits: Limits = FAST, memories: KeptMemories | None = None
-) -> Turns:
+    bus: Bus, model: Any, log: Log | None = None, limits: Limits = FAST, memories: KeptMemories | None = None,
+    patience_s: float = 0.1,
+) -> Turns:  # fmt: skip
     log = log or Log()
-    memory = Memory(memories or KeptMemories(), log, patience_s=0.1)
+    memory = Memory(memories or KeptMemories(), log, patience_s=patience_s)
     means = Means(
         caller=bus, announcer=bus, model=model, log=log, agent_id="agent_1", limits=limits, memory=memory
     )  # fmt: skip

@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from libs.contracts import bus_map
+from libs.contracts.agent import AskFacts, KnownFact
 from libs.contracts.context import Context
 from libs.contracts.errors import Unavailable
 from libs.contracts.knowledge import SearchResult
@@ -172,3 +173,31 @@ async def test_forgetting_that_fails_is_told_to_whoever_asked() -> None:
     memories.fault = Unavailable("database_unavailable", "")
     with pytest.raises(Unavailable):
         await Memory(memories, Log()).forget(SessionDeleted("sess_1"), Context(tenant="acme", key="sess_1"))
+
+
+# --- asked by others
+
+
+async def test_what_is_known_of_a_session_is_told() -> None:
+    memories, log = KeptMemories(), Log()
+    await memories.learn("acme", "sess_1", [ANN, ORDER])
+    memory = Memory(memories, log)
+    told = await memory.known(AskFacts(), Context(tenant="acme", key="sess_1"))
+    assert told.facts == [KnownFact("email", "ann@example.com"), KnownFact("order", "A-1042")]
+    for elsewhere in (Context(tenant="acme", key="sess_2"), Context(tenant="other", key="sess_1")):
+        assert (await memory.known(AskFacts(), elsewhere)).facts == []
+    assert log.lines == []
+
+
+@pytest.mark.parametrize("fault", [Unavailable("database_unavailable", ""), ValueError("ann@example.com"), None])
+async def test_whoever_asks_what_is_known_never_waits_long(fault: Exception | None) -> None:
+    memories, log = KeptMemories(), Log()
+    memories.fault, memories.delay_s = fault, 0.0 if fault else 30.0
+    memory = Memory(memories, log, patience_s=0.1)
+    async with asyncio.timeout(1):
+        for _ in range(2):
+            with pytest.raises(Unavailable) as refused:
+                await memory.known(AskFacts(), Context(tenant="acme", key="sess_1"))
+    assert refused.value.code == "memory_unavailable"
+    assert len(log.named("memory_away")) == 1
+    assert "ann@" not in repr(log.lines)

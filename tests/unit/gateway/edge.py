@@ -12,17 +12,27 @@ from aiohttp.test_utils import TestClient, TestServer
 from libs.contracts.health import CheckResult, HealthReport
 from libs.runtime.ids import mint
 from libs.runtime.rate_limits import RateLimiter
+from services.gateway.adapters.bodies import BODY_S
+from services.gateway.adapters.connections import Connections
 from services.gateway.adapters.docs import Docs
-from services.gateway.adapters.http import BODY_S, Http
+from services.gateway.adapters.event_stream import EventStreams
+from services.gateway.adapters.http import Http
+from services.gateway.adapters.http_export import ExportHttp
+from services.gateway.adapters.http_operators import OperatorHttp
 from services.gateway.adapters.middlewares import Edge
 from services.gateway.adapters.pacing import Pacing
 from services.gateway.adapters.pages import Pages
 from services.gateway.adapters.server import Binding, application
 from services.gateway.adapters.uploads import Files
-from services.gateway.adapters.websocket import Sockets
+from services.gateway.adapters.websocket import HEARTBEAT_S, Sockets
+from services.gateway.app.answering import Answerings
+from services.gateway.app.cancellation import Cancellation
 from services.gateway.app.chat import Chat
+from services.gateway.app.export import Export
 from services.gateway.app.hubs import Hubs
+from services.gateway.app.idle import IdleWatch
 from services.gateway.app.knowledge import Knowledge
+from services.gateway.app.operators import Operators
 from services.gateway.app.pace import Pace
 from services.gateway.app.platform import Platform, Statistics
 from services.gateway.app.sessions import Sessions
@@ -44,6 +54,7 @@ class Gateway:
         self.draining = False
         self.own = [CheckResult("NATS", ok=True)]
         self.client: TestClient[Any, Any]
+        self.connections: Connections
         self.sockets: Sockets
         self.chat: Chat
         self.edge: Edge
@@ -121,29 +132,38 @@ async def gateway(**options: Any) -> AsyncIterator[Gateway]:
             running.desk, running.report, statistics, tenant=TENANT, now=clock, name="Deskbus", environment="testing",
             version="0",
         )  # fmt: skip
+        running.connections = Connections(options.pop("most", 100), options.pop("most_per_session", 3))
+        idle = IdleWatch(options.pop("idle_s", 0.0))
         running.sockets = Sockets(
-            running.chat, hubs, mint=mint, now=clock, log=log, origins=origins, most=options.pop("most", 100),
-            most_per_session=options.pop("most_per_session", 3), limits=limits,
+            running.chat, hubs, running.connections, idle, mint=mint, now=clock, log=log, origins=origins,
+            limits=limits, admin_token=admin_token, heartbeat_s=options.pop("heartbeat_s", HEARTBEAT_S),
         )  # fmt: skip
         unlimited = frozenset(route.path for route in routes if route.unlimited)
         pacing = Pacing(pace, unlimited=unlimited, trusted=networks(options.pop("trusted_proxies", [])))
         running.edge = Edge(pacing, mint=mint, log=log, statistics=statistics, cors_origins=origins)
         files = Files(Uploads(running.desk, Blobs(), log, tenant=TENANT, mint=mint, limits=UploadLimits()), limits)
+        answerings = Answerings(running.chat, hubs, mint=mint, now=clock)
+        streams = EventStreams(answerings, hubs, running.connections, mint=mint, now=clock, log=log)
         http = Http(
             Sessions(running.desk, TENANT, mint),
             running.chat,
             Knowledge(running.desk, TENANT),
             platform,
             hubs,
+            cancellation=Cancellation(running.chat, hubs),
+            streams=streams,
             files=files,
             limits=limits,
         )
         binding = Binding(
             http,
+            OperatorHttp(Operators(running.desk, TENANT, mint, limits=limits), limits),
+            ExportHttp(Export(running.desk, TENANT, clock)),
             running.sockets,
+            streams,
             files,
             Docs(routes, "0", limits),
-            Pages(),
+            Pages(limits=limits),
             admin_token=admin_token,
             draining=lambda: running.draining,
         )
@@ -154,4 +174,11 @@ async def gateway(**options: Any) -> AsyncIterator[Gateway]:
         # More sockets than a client's pool has by default, and an end to waiting that a test can live with.
         async with TestClient(server, connector=TCPConnector(limit=0), timeout=ClientTimeout(10)) as client:
             running.client = client
-            yield running
+            background = [asyncio.create_task(run()) for run in (idle.run, running.sockets.run)]
+            await asyncio.sleep(0)
+            try:
+                yield running
+            finally:
+                for task in background:
+                    task.cancel()
+                await asyncio.gather(*background, return_exceptions=True)

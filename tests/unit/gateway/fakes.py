@@ -12,10 +12,11 @@ from libs.contracts import bus_map
 from libs.contracts import session as told
 from libs.contracts.agent import Snapshot, TurnFrame
 from libs.contracts.channels import Subject, encode, parse_subject
-from libs.contracts.errors import DeskError, Malformed, NotFound, Unavailable
+from libs.contracts.errors import Conflict, DeskError, Malformed, NotFound, Unavailable
 from libs.contracts.frames import Status, Text
 from libs.contracts.health import HealthReport
 from libs.contracts.knowledge import Search, SearchResult, Source
+from libs.contracts.operators import ControlChanged, Note, NoteAdded, Reply
 from libs.contracts.session import EventRecord, Message, OpenTurn
 from libs.runtime.ids import mint
 from libs.runtime.rate_limits import RateLimiter
@@ -50,6 +51,7 @@ class Room:
         self.session_id = session_id
         self.status: told.SessionStatus = "active"
         self.epoch = 0
+        self.operator: str | None = None
         self.log: list[EventRecord] = []
         self.messages: list[Message] = []
         self.turn: OpenTurn | None = None
@@ -168,6 +170,74 @@ class Room:
         previous, self.status, self.epoch = self.status, status, self.epoch + 1
         self.happen(bus_map.SESSION_STATUS_CHANGED, told.SessionStatusChanged(status, previous, self.epoch))
 
+    # --- operators
+
+    @property
+    def controller(self) -> told.Controller:
+        if self.status == "active":
+            return "agent"
+        return "operator" if self.status == "escalated" and self.operator else "nobody"
+
+    def take_over(self, operator: str = "Ann") -> None:
+        """Put an operator in charge; a running answer is void."""
+        previous, was_active, self.operator = self.controller, self.status == "active", operator
+        if was_active:
+            self.open_ticket()
+            self.call_off(reason="taken_over")
+            self.status, self.epoch = "escalated", self.epoch + 1
+            changed = told.SessionStatusChanged("escalated", "active", self.epoch, "operator")
+            self.happen(bus_map.SESSION_STATUS_CHANGED, changed)
+        else:
+            self.epoch += 1
+        self.happen(
+            bus_map.CONTROL_CHANGED,
+            ControlChanged(
+                controller="operator", previous=previous, epoch=self.epoch, status=self.status, operator=operator,
+                with_status=was_active,
+            ),
+        )  # fmt: skip
+
+    def reply(self, asked: Reply) -> told.MessagePosted:
+        """Store an operator's message."""
+        if self.controller != "operator" or asked.operator != self.operator:
+            raise Conflict("not_in_control", "take the conversation over first")
+        row = message(
+            len(self.messages) + 1, "operator", asked.content, id=asked.message_id,
+            client_message_id=asked.client_message_id, metadata={"operator": asked.operator},
+        )  # fmt: skip
+        self.messages.append(row)
+        self.happen(bus_map.MESSAGE_ADDED, told.MessageAdded(row))
+        return told.MessagePosted(row.id, row.seq, asked.client_message_id, self.status)
+
+    def note(self, content: str = "a note") -> None:
+        """Store an operator's note."""
+        note = Note(note_id=mint("note"), content=content, operator="Ann", created_at=NOW)
+        self.happen(bus_map.NOTE_ADDED, NoteAdded(note))
+
+    def call_off(self, content: str | None = None, reason: str = "cancelled") -> None:
+        """Cancel the open turn, if there is one: with what is stored of it, or with nothing."""
+        if self.turn is None:
+            return
+        turn, self.turn, row = self.turn, None, None
+        if content is not None:
+            row = message(
+                len(self.messages) + 1, "assistant", content, turn_id=turn.turn_id, status="cancelled", id=mint("msg")
+            )
+            self.messages.append(row)
+            self.happen(bus_map.MESSAGE_ADDED, told.MessageAdded(row))
+        cancelled = told.TurnCancelled(
+            turn_id=turn.turn_id, attempt=turn.attempt, answers_seq=self.answers, reason=reason, message=row
+        )
+        self.happen(bus_map.TURN_CANCELLED, cancelled)
+
+    def cancel(self, asked: told.CancelTurn) -> told.Cancellation:
+        """Call the open turn off, with what was said so far."""
+        if self.turn is None or asked.turn_id not in (None, self.turn.turn_id):
+            return told.Cancellation(state="idle")
+        turn_id = self.turn.turn_id
+        self.call_off(self.said)
+        return told.Cancellation(state="cancelled", turn_id=turn_id)
+
     def delete(self) -> told.SessionGone:
         self.happen(bus_map.SESSION_DELETED, told.SessionDeleted(self.session_id))
         del self.desk.rooms[self.session_id]
@@ -207,7 +277,7 @@ class Room:
         after = len(self.log) if asked.ev_seq is None else asked.ev_seq
         return told.EventsPage(
             events=self.log[after : after + asked.limit], last_ev_seq=len(self.log), status=self.status,
-            open_turn=self.turn,
+            open_turn=self.turn, controller=self.controller, last_seq=len(self.messages),
         )  # fmt: skip
 
     def set_status(self, status: told.SessionStatus) -> told.Session:
@@ -228,9 +298,10 @@ class Room:
         return self.shown()
 
     def history(self, asked: told.GetHistory) -> told.History:
-        rows = [row for row in self.messages if row.seq > (asked.after_seq or 0)]
-        rows = rows if asked.order == "asc" else rows[::-1]
-        return told.History(rows[asked.offset : asked.offset + asked.limit], len(self.messages))
+        before = len(self.messages) + 1 if asked.before_seq is None else asked.before_seq
+        found = [row for row in self.messages if (asked.after_seq or 0) < row.seq < before]
+        rows = found if asked.order == "asc" else found[::-1]
+        return told.History(rows[asked.offset : asked.offset + asked.limit], len(found))
 
 
 class _Following:
@@ -249,6 +320,7 @@ class Desk:
         script: what the agent does when a message was posted, if anything.
         before_reply: awaited between a request's effect and its reply, by channel name.
         faults: raised instead of an answer, by channel name.
+        answers: what a channel of this name is answered, where the desk itself has no answer for it.
     """
 
     def __init__(self) -> None:
@@ -257,11 +329,13 @@ class Desk:
         self.script: Callable[[Room], None] | None = None
         self.before_reply: dict[str, Callable[[], Any]] = {}
         self.faults: dict[str, DeskError] = {}
+        self.answers: dict[str, Callable[[Any, str], Any]] = {}
         self.snapshots: list[str] = []
         self.away: set[str] = set()
         self.unready: set[str] = set()
         self.cleaned: list[int] = []
         self.searched: list[Search] = []
+        self.announced: list[Any] = []
         self.found: list[Source] = []
 
     def room(self) -> Room:
@@ -276,6 +350,13 @@ class Desk:
             room.followers.append(on_message)
         return _Following(room, on_message)
 
+    async def announce(self, channel: Any, payload: Any, *, tenant: str, key: str = "_") -> None:
+        await asyncio.sleep(0)
+        self.announced.append(payload)
+        room = self.rooms.get(key)
+        if room:
+            room.publish(channel, payload)
+
     async def call(
         self, channel: Any, request: Any, *, tenant: str, key: str = "_", timeout: float | None = None
     ) -> Any:
@@ -284,7 +365,8 @@ class Desk:
         await asyncio.sleep(0)
         if channel.name in self.faults:
             raise self.faults[channel.name]
-        answer = self._answer(channel.name, channel.owner, request, key)
+        own = self.answers.get(channel.name)
+        answer = own(request, key) if own else self._answer(channel.name, channel.owner, request, key)
         if channel.name in self.before_reply:
             await self.before_reply[channel.name]()
         return channel.decode_response(encode(answer))
@@ -298,8 +380,10 @@ class Desk:
             case "open_session":
                 return self._open(request)
             case "list_sessions":
-                rows = [room.shown() for room in self.rooms.values()]
-                return told.SessionPage(rows[request.offset : request.offset + request.limit], len(rows))
+                rows = sorted((room.shown() for room in self.rooms.values()), key=_listed, reverse=True)
+                rest = [row for row in rows if request.after is None or _listed(row) < _listed(request.after)]
+                page = rest[request.offset : request.offset + request.limit]
+                return told.SessionPage(page, len(rows), request.offset + len(page) < len(rest))
             case "snapshot":
                 return self._snapshot(request.turn_id)
             case "clean_up":
@@ -327,6 +411,10 @@ class Desk:
                 return room.history(request)
             case "events_after":
                 return room.events_after(request)
+            case "cancel_turn":
+                return room.cancel(request)
+            case "reply":
+                return room.reply(request)
             case _:
                 posted = room.post(request)
                 if self.script and not posted.duplicate:
@@ -355,6 +443,10 @@ class Desk:
         return Snapshot(turn_id=turn_id)
 
 
+def _listed(row: told.Session | told.Mark) -> tuple[datetime, str]:
+    return row.created_at, row.id if isinstance(row, told.Mark) else row.session_id
+
+
 def free() -> Pace:
     """A pace that lets everything pass."""
     return Pace(RateLimiter(None), None, kind="messages", detail="Too fast")
@@ -366,12 +458,14 @@ class Screen:
     def __init__(self) -> None:
         self.frames: list[dict[str, Any]] = []
         self.dismissed: str | None = None
+        self.on_dropped: Callable[[int | None], None] = lambda _: None
+        self.full = False
 
     def dismiss(self, code: str) -> None:
         self.dismissed = self.dismissed or code
 
-    def offer(self, data: bytes) -> None:
-        if self.dismissed:
+    def offer(self, data: bytes, frame: Any = None) -> None:
+        if self.dismissed or self.full:
             return
         self.frames.append(msgspec.json.decode(data))
 

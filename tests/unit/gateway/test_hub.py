@@ -19,10 +19,10 @@ from .fakes import NOW, TENANT, Desk, Screen, clock, free, running_hubs
 
 
 @asynccontextmanager
-async def client(hubs, room, cursor=None):
+async def client(hubs, room, cursor=None, name="client_1", operator=None):
     """A connected client: its screen, and the hub that it shares."""
     screen = Screen()
-    participant = Participant(screen, "client_1", clock)
+    participant = Participant(screen, name, clock, operator)
     async with hubs.joined(room.session_id) as hub:
         await hub.join(participant, cursor)
         screen.participant, screen.hub = participant, hub
@@ -33,10 +33,10 @@ async def client(hubs, room, cursor=None):
 
 
 @asynccontextmanager
-async def talking(desk, hubs, room):
+async def talking(desk, hubs, room, name="client_1", operator=None):
     """A client that can send."""
     chat = Chat(desk, hubs, Statistics(NOW), free(), tenant=TENANT, mint=mint, now=clock, send_timeout=1)
-    async with asyncio.TaskGroup() as tasks, client(hubs, room) as screen:
+    async with asyncio.TaskGroup() as tasks, client(hubs, room, None, name, operator) as screen:
         screen.conversation = Conversation(chat, screen.hub, screen.participant, tasks.create_task, Limits())
         yield screen
 

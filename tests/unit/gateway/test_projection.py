@@ -1,10 +1,25 @@
 """Which frames follow from what happened, by examples."""
 
+import msgspec
+import pytest
+
 from libs.contracts import bus_map
 from libs.contracts import session as told
 from libs.contracts.agent import Snapshot, TurnFrame
-from libs.contracts.frames import Complete, Error, MessageAddedFrame, SessionUpdated, Sources, Start, Status, Text
+from libs.contracts.frames import (
+    Cancelled,
+    Complete,
+    Error,
+    MessageAddedFrame,
+    NoteAddedFrame,
+    SessionUpdated,
+    Sources,
+    Start,
+    Status,
+    Text,
+)
 from libs.contracts.knowledge import Source
+from libs.contracts.operators import ControlChanged, Note, NoteAdded
 from services.gateway.domain.position import Position, read_cursor
 from services.gateway.domain.projection import HELD_EVENTS, HELD_FRAMES, Projection
 
@@ -141,6 +156,101 @@ def test_a_cancelled_turn_is_told_and_its_late_frames_are_not():
     assert shown(view.apply_event(record(2, bus_map.TURN_CANCELLED, payload))) == ["Cancelled"]
     assert view.apply_turn_frame(text(T, 1, 3, "lo")) == []
     assert not view.behind
+
+
+def called_off(ev_seq, content=None, attempt=1, reason="cancelled"):
+    row = None if content is None else message(2, "assistant", content, turn_id=T, status="cancelled")
+    payload = told.TurnCancelled(turn_id=T, attempt=attempt, answers_seq=[1], reason=reason, message=row)
+    return record(ev_seq, bus_map.TURN_CANCELLED, payload)
+
+
+@pytest.mark.parametrize(
+    ("view", "stored", "frames"),
+    [
+        (running("Hel"), "Hello", ["lo", "Cancelled"]),
+        (running("Hello"), "Hello", ["Cancelled"]),
+        (running("Hello"), "Hel", ["Start", "Hel", "Cancelled"]),
+        (running("Hello"), "", ["Start", "Cancelled"]),
+        (running("Hel", attempt=2), "Hello", ["Start", "Hello", "Cancelled"]),
+        (running(), "", ["Cancelled"]),
+        (Projection(Position(1)), "", ["Cancelled"]),
+        (Projection(Position(1)), "Hello", ["Start", "Hello", "Cancelled"]),
+    ],
+)
+def test_an_answer_that_was_cancelled_is_shown_as_far_as_it_is_stored(view, stored, frames):
+    assert view.apply_event(added(2, "assistant", turn_id=T)) == []
+    before = view.position
+    whole = view.apply_event(called_off(3, stored))
+    assert shown(whole) == frames
+    cancelled = whole[-1]
+    assert isinstance(cancelled, Cancelled)
+    assert (cancelled.turn_id, cancelled.attempt, cancelled.reason) == (T, 1, "cancelled")
+    assert cancelled.message.content == stored
+    assert view.position == Position(3)
+    for place, frame in enumerate(whole[:-1]):
+        again = Projection(read_cursor(str(frame.cursor)))
+        assert shown(again.apply_event(called_off(3, stored))) == frames[place + 1 :]
+    assert shown(Projection(before).apply_event(called_off(3, stored))) == frames
+
+
+def test_an_answer_that_is_void_is_cancelled_without_a_message():
+    view = running("Hel")
+    [cancelled] = view.apply_event(called_off(2, reason="superseded"))
+    assert (cancelled.reason, cancelled.message, cancelled.attempt) == ("superseded", None, msgspec.UNSET)
+    assert view.apply_turn_frame(text(T, 1, 3, "lo")) == []
+
+
+def control(ev_seq, controller, operator=None, *, status="escalated", with_status=False, epoch=7):
+    payload = ControlChanged(
+        controller=controller, previous="nobody", epoch=epoch, status=status, operator=operator, with_status=with_status
+    )
+    return record(ev_seq, bus_map.CONTROL_CHANGED, payload)
+
+
+@pytest.mark.parametrize(
+    ("event", "frames"),
+    [
+        (control(1, "operator", "Ann"), [("escalated", "operator", "Ann")]),
+        (control(1, "operator", "Ann", with_status=True), [("escalated", "operator", "Ann")]),
+        (control(1, "nobody"), [("escalated", "nobody", None)]),
+        (control(1, "nobody", with_status=True), []),
+        (control(1, "agent", status="active", with_status=True), []),
+    ],
+)
+def test_who_may_speak_is_told_once_unless_somebody_has_a_name(event, frames):
+    view = Projection()
+    told_frames = view.apply_event(event)
+    assert [(frame.status, frame.controller, frame.operator) for frame in told_frames] == frames
+    assert view.position == Position(1)
+
+
+@pytest.mark.parametrize(
+    ("status", "told_controller", "controller"),
+    [
+        ("active", None, "agent"), ("escalated", None, "nobody"), ("ended", None, "nobody"),
+        ("escalated", "operator", "operator"),
+    ],
+)  # fmt: skip
+def test_a_status_tells_who_may_speak(status, told_controller, controller):
+    changed = told.SessionStatusChanged(status, "active", 1, told_controller)
+    [frame] = Projection().apply_event(record(1, bus_map.SESSION_STATUS_CHANGED, changed))
+    assert (frame.status, frame.controller, frame.operator) == (status, controller, None)
+
+
+def test_whoever_was_told_of_a_takeover_sees_no_frame_of_an_older_epoch():
+    view = running("Hel")
+    view.apply_event(control(2, "operator", "Ann", epoch=1))
+    assert view.apply_turn_frame(text(T, 1, 3, "lo", epoch=0)) == []
+    assert not view.behind
+    assert shown(view.apply_turn_frame(text(T, 1, 3, "lo", epoch=1))) == ["lo"]
+
+
+def test_notes_are_frames_of_their_own_and_move_the_cursor():
+    note = Note(note_id="note_1", content="n", operator="Ann", created_at=NOW)
+    view = Projection()
+    [frame] = view.apply_event(record(1, bus_map.NOTE_ADDED, NoteAdded(note)))
+    assert isinstance(frame, NoteAddedFrame)
+    assert (frame.note, frame.cursor) == (note, Position(1).cursor())
 
 
 def test_events_that_come_early_wait_and_those_that_come_twice_are_dropped():

@@ -6,7 +6,16 @@ from hypothesis import strategies as st
 from libs.contracts import bus_map
 from libs.contracts import session as told
 from libs.contracts.agent import Snapshot
-from libs.contracts.frames import Cancelled, Complete, Error, Escalation, MessageAddedFrame, Start, Text
+from libs.contracts.frames import (
+    Cancelled,
+    Complete,
+    MessageAddedFrame,
+    NoteAddedFrame,
+    SessionUpdated,
+    Start,
+    Text,
+)
+from libs.contracts.operators import ControlChanged, Note, NoteAdded
 from services.gateway.domain.position import read_cursor
 from services.gateway.domain.projection import Projection
 
@@ -18,43 +27,104 @@ TICKET = told.Ticket(
 PIECES = st.lists(st.text(alphabet="aé\n👋", min_size=1, max_size=4), max_size=5)
 
 
+class Past:
+    """A log that is being written, and what was live beside it."""
+
+    def __init__(self):
+        self.log, self.live, self.epoch, self.seq = [], [], 0, 0
+
+    def happen(self, event, payload):
+        self.log.append(record(len(self.log) + 1, event, payload))
+        self.live.append(self.log[-1])
+
+    def add(self, role, content, **fields):
+        self.seq += 1
+        row = message(self.seq, role, content, id=f"m{self.seq}", **fields)
+        self.happen(bus_map.MESSAGE_ADDED, told.MessageAdded(row))
+        return row
+
+    def note(self):
+        note = Note(note_id=f"note_{len(self.log)}", content="n", operator="Ann", created_at=NOW)
+        self.happen(bus_map.NOTE_ADDED, NoteAdded(note))
+
+    def take_over(self):
+        """An operator takes over, says something and gives the conversation back."""
+        self.change_status("escalated", "operator", "Ann")
+        self.add("operator", "I am here")
+        self.note()
+        self.change_control("nobody", None)
+        self.change_status("active", "agent", None)
+
+    def change_status(self, status, controller, operator):
+        self.epoch += 1
+        changed = told.SessionStatusChanged(status, "active", self.epoch, controller)
+        self.happen(bus_map.SESSION_STATUS_CHANGED, changed)
+        self.control(controller, operator, with_status=True)
+
+    def change_control(self, controller, operator):
+        self.epoch += 1
+        self.control(controller, operator, with_status=False)
+
+    def control(self, controller, operator, *, with_status):
+        self.happen(
+            bus_map.CONTROL_CHANGED,
+            ControlChanged(
+                controller=controller, previous="agent", epoch=self.epoch, status="escalated", operator=operator,
+                with_status=with_status,
+            ),
+        )  # fmt: skip
+
+    def attempt(self, turn, attempt, seq, pieces):
+        """An agent begins, and says something."""
+        started = told.TurnStarted(turn_id=turn, attempt=attempt, epoch=self.epoch, agent_id="a", answers_seq=[seq])
+        self.happen(bus_map.TURN_STARTED, started)
+        said = ""
+        for piece in pieces:
+            self.live.append(text(turn, attempt, len(said), piece, self.epoch))
+            said += piece
+        return said
+
+    def end(self, how, said, **common):
+        """The turn is settled: with its answer, with what was said by then, or with nothing."""
+        content = {
+            "completed": said + "!", "rewritten": "b" + said, "handed over": said + ".", "failed": "Sorry",
+            "cancelled": said, "cut": said[:1], "sealed": "",
+        }.get(how)  # fmt: skip
+        if content is None:
+            self.happen(bus_map.TURN_CANCELLED, told.TurnCancelled(**common, reason=how))
+            if how == "taken over":
+                self.take_over()
+            return
+        answer = self.add("assistant", content, turn_id=common["turn_id"])
+        if how == "failed":
+            self.happen(bus_map.TURN_FAILED, told.TurnFailed(**common, code="broken", message=answer))
+        elif how in ("cancelled", "cut", "sealed"):
+            cancelled = told.TurnCancelled(**common, reason="cancelled", message=answer)
+            self.happen(bus_map.TURN_CANCELLED, cancelled)
+        else:
+            ticket = TICKET if how == "handed over" else None
+            self.happen(bus_map.TURN_COMPLETED, told.TurnCompleted(**common, message=answer, ticket=ticket))
+
+
+ENDS = [
+    "completed", "rewritten", "handed over", "failed", "cancelled", "cut", "sealed", "superseded", "taken over",
+]  # fmt: skip
+
+
 @st.composite
 def conversations(draw):
     """A log, the live messages that belong to it, and how each turn ended; text is a function of turn and attempt."""
-    log, live = [], []
-
-    def happen(event, payload):
-        log.append(record(len(log) + 1, event, payload))
-        live.append(log[-1])
-
+    past = Past()
     for number in range(draw(st.integers(1, 3))):
-        turn, seq = f"turn_{number}", 2 * number + 1
-        happen(bus_map.MESSAGE_ADDED, told.MessageAdded(message(seq, "user", "?", id=f"m{seq}")))
-        attempts = draw(st.integers(1, 3))
+        turn, seq = f"turn_{number}", past.add("user", "?").seq
+        if draw(st.booleans()):
+            past.note()
+        attempts, said = draw(st.integers(0, 3)), ""
         for attempt in range(1, attempts + 1):
-            happen(
-                bus_map.TURN_STARTED,
-                told.TurnStarted(turn_id=turn, attempt=attempt, epoch=0, agent_id="a", answers_seq=[seq]),
-            )
-            said = ""
-            for piece in draw(PIECES):
-                live.append(text(turn, attempt, len(said), piece))
-                said += piece
-        end = draw(st.sampled_from(["completed", "rewritten", "handed over", "failed", "cancelled"]))
-        content = {"completed": said + "!", "rewritten": "b" + said, "handed over": said + ".", "failed": "Sorry"}.get(
-            end, ""
-        )
-        answer = message(seq + 1, "assistant", content, id=f"m{seq + 1}", turn_id=turn)
-        common = {"turn_id": turn, "attempt": attempts, "answers_seq": [seq]}
-        if end == "failed":
-            happen(bus_map.TURN_FAILED, told.TurnFailed(**common, code="broken", message=answer))
-        elif end == "cancelled":
-            happen(bus_map.TURN_CANCELLED, told.TurnCancelled(**common, reason="r"))
-        else:
-            happen(bus_map.MESSAGE_ADDED, told.MessageAdded(answer))
-            ticket = TICKET if end == "handed over" else None
-            happen(bus_map.TURN_COMPLETED, told.TurnCompleted(**common, message=answer, ticket=ticket))
-    return log, live
+            said = past.attempt(turn, attempt, seq, draw(PIECES))
+        end = draw(st.sampled_from(ENDS if attempts else ["sealed", "superseded", "taken over"]))
+        past.end(end, said, turn_id=turn, attempt=attempts, answers_seq=[seq])
+    return past.log, past.live
 
 
 def deliveries(live):
@@ -117,28 +187,47 @@ def spoken(live):
 
 
 def check(frames, log, said):
-    """What a simple client concludes: it appends text, drops it at `start`, and reads `complete`.
+    """What a simple client concludes: it appends text, drops it at `start`, and reads `complete` or `cancelled`.
 
-    At every moment it shows the beginning of what the attempt said, or of what was stored.
+    At every moment it shows the beginning of what the attempt said, or of what was stored, and of no turn that is over.
     """
-    shown, told_once = "", []
-    stored = {frame.turn_id: frame.message.content for frame in frames if isinstance(frame, Complete)}
+    shown, running, told_once = "", None, []
+    stored = {
+        frame.turn_id: frame.message.content for frame in frames if getattr(frame, "turn_id", "") and _ends(frame)
+    }
     for frame in frames:
         if isinstance(frame, Start):
-            shown = ""
+            shown, running = "", (frame.turn_id, frame.attempt)
         elif isinstance(frame, Text):
+            assert running == (frame.turn_id, frame.attempt)
             assert frame.offset == len(shown)
             shown += frame.content
             possible = (said.get((frame.turn_id, frame.attempt), ""), stored.get(frame.turn_id, ""))
             assert any(whole.startswith(shown) for whole in possible)
-        elif isinstance(frame, Complete):
+        elif _ends(frame):
             assert shown == frame.message.content
-            told_once.append(("complete", frame.turn_id))
-        elif isinstance(frame, MessageAddedFrame):
-            told_once.append(("message", frame.message.id))
-        elif isinstance(frame, Error | Cancelled | Escalation):
-            told_once.append((type(frame).__name__.lower(), frame.turn_id))
+        if isinstance(frame, Complete | Cancelled):
+            shown, running = "", None
+        if not isinstance(frame, Start | Text):
+            told_once.append(name(frame))
     assert told_once == expected(log)
+
+
+def _ends(frame):
+    return isinstance(frame, Complete | Cancelled) and frame.message is not None
+
+
+def name(frame):
+    """A frame in short: what it tells of."""
+    match frame:
+        case MessageAddedFrame(message=message):
+            return ("message", message.id)
+        case NoteAddedFrame(note=note):
+            return ("note", note.note_id)
+        case SessionUpdated(controller=controller, operator=operator):
+            return ("updated", controller, operator)
+        case _:
+            return (type(frame).__name__.lower(), frame.turn_id)
 
 
 def expected(log):
@@ -146,7 +235,7 @@ def expected(log):
     for row in log:
         payload = getattr(bus_map, row.type.upper()).decode(bytes(row.payload))
         match payload:
-            case told.MessageAdded(message=row) if row.role == "user":
+            case told.MessageAdded(message=row) if row.role != "assistant":
                 wanted.append(("message", row.id))
             case told.TurnCompleted():
                 handed_over = [("escalation", payload.turn_id)] if payload.ticket else []
@@ -155,6 +244,12 @@ def expected(log):
                 wanted += [("error", payload.turn_id), ("complete", payload.turn_id)]
             case told.TurnCancelled():
                 wanted.append(("cancelled", payload.turn_id))
+            case told.SessionStatusChanged():
+                wanted.append(("updated", payload.controller, None))
+            case ControlChanged(operator=operator) if operator or not payload.with_status:
+                wanted.append(("updated", payload.controller, operator))
+            case NoteAdded(note=note):
+                wanted.append(("note", note.note_id))
     return wanted
 
 

@@ -1,13 +1,17 @@
 """What clients may send, and who may ask."""
 
+from datetime import UTC, datetime
+
 import msgspec
 import pytest
 
 from libs.contracts.errors import DeskError, Invalid, Malformed, NotFound
-from libs.contracts.frames import ClientPing
+from libs.contracts.frames import ClientCancel, ClientPing, ClientTyping
 from libs.runtime.ids import mint
 from services.gateway.domain import access, limits
 from services.gateway.domain.client_frames import read_draft, read_frame
+from services.gateway.domain.marks import session_cursor
+from services.gateway.domain.operators import EscalationQuery, NewNote, check_operator, check_ticket_id
 from services.gateway.domain.reading import read_as, read_json
 from services.gateway.domain.requests import HistoryQuery, NewMessage, NewSession, SessionQuery
 from services.gateway.settings import Settings
@@ -100,8 +104,8 @@ def test_queries_are_numbers_as_text_within_bounds():
         (b"{}", "invalid_frame"),
         (b'{"type":4}', "invalid_frame"),
         (b'{"type":"dance"}', "unknown_type"),
-        (b'{"type":"typing"}', "unsupported_type"),
-        (b'{"type":"cancel"}', "unsupported_type"),
+        (b'{"type":"typing","is_typing":"yes"}', "invalid_frame"),
+        (b'{"type":"cancel","turn_id":4}', "invalid_frame"),
         (b'{"type":"feedback"}', "invalid_frame"),
         (b'{"type":"message"}', "invalid_frame"),
         (b'{"type":"message","content":4}', "invalid_frame"),
@@ -133,6 +137,12 @@ def test_messages_that_cannot_be_posted(fields, code):
     assert refused(read_draft, frame, limits.Limits()).code == code
 
 
+def test_frames_that_stop_an_answer_or_tell_of_typing():
+    assert read_frame(b'{"type":"cancel"}') == ClientCancel(turn_id=None)
+    assert read_frame(b'{"type":"cancel","turn_id":"turn_1"}') == ClientCancel(turn_id="turn_1")
+    assert read_frame(b'{"type":"typing","isTyping":false}') == ClientTyping(camel_is_typing=False)
+
+
 def test_unknown_fields_of_a_frame_are_ignored():
     assert read_frame(b'{"type":"ping","id":"a","more":{}}') == ClientPing(id="a")
 
@@ -161,6 +171,58 @@ def test_administrators_have_the_token_or_sit_at_this_machine():
     assert access.may_administer("s3cret", "s3cret", "10.0.0.1", forwarded=True)
     for given in (None, "", "s3cre", "S3cret", "é"):
         assert not access.may_administer("s3cret", given, "127.0.0.1", forwarded=False)
+
+
+def test_an_operator_s_name_has_1_to_80_printable_characters():
+    assert check_operator(None) == "operator"
+    assert check_operator(" Änn Lee ") == "Änn Lee"
+    assert check_operator("x" * 80) == "x" * 80
+    for name in ("", "  ", "x" * 81, "a\nb", "a\0", "a\u202eb"):
+        fault = refused(check_operator, name)
+        assert (fault.status, fault.code, fault.errors[0].loc) == (422, "invalid_request", ["body", "operator"])
+
+
+def test_a_note_has_1_to_4000_characters_under_either_name():
+    assert NewNote(note=" " + "x" * 4000).checked() == "x" * 4000
+    assert NewNote(content="a\n# b").checked() == "a\n# b"
+    assert NewNote(note="a", content="b").checked() == "a"
+    assert refused(NewNote().checked).code == "invalid_request"
+    for note in ("", " \n", "x" * 4001, "a\0b"):
+        assert refused(NewNote(note=note).checked).code == "invalid_note"
+
+
+def test_ids_of_tickets_and_turns_are_told_by_their_form():
+    for prefix, check in (("tick", check_ticket_id), ("turn", limits.check_turn_id)):
+        assert check(own := mint(prefix)) == own
+        for text in ("x", mint("sess"), "*", ">", "a.b", f"{prefix}_1"):
+            fault = refused(check, text)
+            assert (fault.status, fault.code) == (404, {"tick": "ticket_not_found", "turn": "turn_not_found"}[prefix])
+    assert (limits.check_turn_id(None), limits.check_turn_id(" ")) == (None, None)
+    assert refused(check_ticket_id, "").code == "ticket_not_found"
+
+
+def test_the_queue_s_query():
+    asked = read_as(EscalationQuery, {"status": "open", "claimed": "false", "limit": "100"}, lax=True)
+    assert asked == EscalationQuery(status="open", claimed=False, limit=100)
+    for query in ({"limit": "0"}, {"limit": "101"}, {"claimed": "maybe"}, {"status": "active"}):
+        with pytest.raises(Invalid):
+            read_as(EscalationQuery, query, where="query", lax=True)
+
+
+def test_a_cursor_and_an_offset_exclude_each_other():
+    cursor = session_cursor(datetime(2026, 5, 4, tzinfo=UTC), own := mint("sess"))
+    assert SessionQuery(cursor=cursor, offset=0).checked_mark().id == own
+    assert SessionQuery(offset=5).checked_mark() is None
+    assert refused(SessionQuery(cursor=cursor, offset=1).checked_mark).code == "invalid_request"
+    assert refused(SessionQuery(cursor="x").checked_mark).code == "invalid_cursor"
+
+
+@pytest.mark.parametrize(("prefer", "wanted"), [
+    ([], False), (["respond-async"], True), (["wait=10, Respond-Async"], True), (["wait=10", "respond-async;x=1"], True),
+    (["respond-asynchronously"], False), (["x-respond-async"], False), (["return=minimal"], False), ([""], False),
+])  # fmt: skip
+def test_whether_a_client_would_rather_not_wait(prefer, wanted):
+    assert access.prefers_async(prefer) is wanted
 
 
 def test_request_ids_are_short_visible_ascii():

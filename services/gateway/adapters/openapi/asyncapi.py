@@ -50,6 +50,7 @@ _QUERY = {
     "properties": {
         "session_id": {"type": "string"},
         "cursor": {"type": "string", "description": "The last one seen: what came after it is shown"},
+        "operator": {"type": "string", "description": "The name of the operator who connects, with the admin token"},
     },
 }
 

@@ -3,11 +3,12 @@
 import re
 from collections.abc import Iterable
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any
 
 from libs.contracts import frames
 
 from ...domain.limits import USUAL, Limits, size
+from ...routes import Route
 from ..problem import Problem
 from .operation import JSON, Answer, Operation
 from .operations import operations
@@ -23,11 +24,13 @@ _BODY_FAULTS = {
 }  # fmt: skip
 _PLACE = re.compile(r"\{(\w+)(?::[^}]*)?\}")
 
-CLIENT_FRAMES: list[type[frames.ClientFrame]] = [frames.ClientMessage, frames.ClientFeedback, frames.ClientPing]
+CLIENT_FRAMES: list[type[frames.ClientFrame]] = [
+    frames.ClientMessage, frames.ClientCancel, frames.ClientTyping, frames.ClientFeedback, frames.ClientPing,
+]  # fmt: skip
 SERVER_FRAMES: list[type[frames.Frame]] = [
     frames.Connected, frames.Acknowledged, frames.Start, frames.Status, frames.Sources, frames.Escalation, frames.Text,
-    frames.Complete, frames.Cancelled, frames.Error, frames.MessageAddedFrame, frames.SessionUpdated, frames.Pong,
-    frames.Draining,
+    frames.Complete, frames.Cancelled, frames.Error, frames.MessageAddedFrame, frames.SessionUpdated,
+    frames.UserTyping, frames.PresenceFrame, frames.NoteAddedFrame, frames.Resync, frames.Pong, frames.Draining,
 ]  # fmt: skip
 
 _HEADERS = {
@@ -40,46 +43,13 @@ _HEADERS = {
     "Link": ('Where the next page is, with rel="next"; not on the last one', "string", False),
     "Retry-After": ("Seconds to wait before the next try", "integer", True),
     "WWW-Authenticate": ("How to prove who asks", "string", True),
+    "Location": ("Where the answer will be", "string", True),
     "Preference-Applied": ("`respond-async` where it was asked for", "string", False),
     "Content-Disposition": ("A download under its name", "string", True),
 }
 
 
-class Shown(Protocol):
-    """What must be known of a route to tell of it."""
-
-    @property
-    def method(self) -> str:
-        """Such as `GET`."""
-        ...
-
-    @property
-    def path(self) -> str:
-        """As aiohttp writes it."""
-        ...
-
-    @property
-    def operation(self) -> str:
-        """The name of the operation."""
-        ...
-
-    @property
-    def admin(self) -> bool:
-        """Whether it is for administrators only."""
-        ...
-
-    @property
-    def always(self) -> bool:
-        """Whether it is answered while the gateway drains."""
-        ...
-
-    @property
-    def unlimited(self) -> bool:
-        """Whether it may be asked for at any rate."""
-        ...
-
-
-def document(routes: Iterable[Shown], version: str, limits: Limits = USUAL) -> dict[str, Any]:
+def document(routes: Iterable[Route], version: str, limits: Limits = USUAL) -> dict[str, Any]:
     """Give the OpenAPI document of these routes, with the limits that are in force."""
     known = operations(limits)
     paths: dict[str, dict[str, Any]] = {}
@@ -123,7 +93,7 @@ def _request_id() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _told(route: Shown, operation: Operation, path: str, limits: Limits) -> dict[str, Any]:
+def _told(route: Route, operation: Operation, path: str, limits: Limits) -> dict[str, Any]:
     headers = (*_EVERY_ANSWER, *(() if route.unlimited else _LIMITED))
     answers = {str(status): _answer(answer, headers) for status, answer in operation.answers.items()}
     faults = {
@@ -150,7 +120,7 @@ def _told(route: Shown, operation: Operation, path: str, limits: Limits) -> dict
     return told
 
 
-def operation_id(route: Shown) -> str:
+def operation_id(route: Route) -> str:
     """Name an operation; where several paths have the same one, by the path's end too."""
     return "alive_live" if route.path == "/health/live" else route.operation
 
@@ -185,7 +155,10 @@ def _answer(answer: Answer, headers: tuple[str, ...]) -> dict[str, Any]:
     told: dict[str, Any] = {"description": answer.description, "headers": _header_refs((*headers, *answer.headers))}
     if answer.content_type:
         schema = schema_of(answer.kind) if answer.kind is not None else {}
-        told["content"] = {answer.content_type: {"schema": schema}}
+        told["content"] = {
+            answer.content_type: {"schema": schema},
+            **{other: {"schema": {}} for other in answer.others},
+        }
     if answer.links:
         told["links"] = {
             name: {"operationId": name, "parameters": parameters} for name, parameters in answer.links.items()
@@ -205,7 +178,7 @@ def _header_refs(names: Iterable[str]) -> dict[str, dict[str, str]]:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
-def _faults(route: Shown, operation: Operation, path: str) -> dict[int, tuple[str, ...]]:
+def _faults(route: Route, operation: Operation, path: str) -> dict[int, tuple[str, ...]]:
     """Give the codes by status: those of its kind of route, and its own."""
     faults: dict[int, tuple[str, ...]] = {500: ("internal", "database_not_initialised")}
 

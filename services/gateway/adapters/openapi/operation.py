@@ -13,6 +13,7 @@ class Answer(Struct, frozen=True, kw_only=True):
 
     Attributes:
         kind: the type of its JSON; None where it is something else, which `content_type` says.
+        others: media types that it may have instead.
         headers: names of headers that it has beside those of every answer.
         links: operations to go on with, and where in this answer their parameters are.
     """
@@ -20,6 +21,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     description: str
     kind: Any = None
     content_type: str = JSON
+    others: tuple[str, ...] = ()
     headers: tuple[str, ...] = ()
     links: dict[str, dict[str, str]] = {}
 
@@ -48,3 +50,16 @@ class Operation(Struct, frozen=True, kw_only=True):
     answers: dict[int, Answer] = {}
     faults: dict[int, tuple[str, ...]] = {}
     extra: dict[str, Any] = {}
+
+
+def header_parameter(name: str, description: str, **schema: Any) -> Schema:
+    """Give a header that an operation takes, as OpenAPI writes it."""
+    return {"name": name, "in": "header", "description": description, "schema": {"type": "string", **schema}}
+
+
+def query_parameter(name: str, description: str, *, required: bool = False, **schema: Any) -> Schema:
+    """Give a parameter of the query that an operation takes, as OpenAPI writes it."""
+    return {
+        "name": name, "in": "query", "required": required, "description": description,
+        "schema": {"type": "string", **schema},
+    }  # fmt: skip

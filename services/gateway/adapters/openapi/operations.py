@@ -7,9 +7,23 @@ from libs.contracts.knowledge import Source
 from libs.contracts.session import Session
 
 from ...domain import limits
-from ...domain.replies import Accepted, Card, ChatResponse, CleanedUp, Deleted, HistoryPage, Rated, Readiness
+from ...domain.operators import OPERATOR_CHARACTERS
+from ...domain.replies import (
+    Accepted,
+    CancelReply,
+    Card,
+    ChatResponse,
+    CleanedUp,
+    Deleted,
+    Exported,
+    HistoryPage,
+    Rated,
+    Readiness,
+)
 from ...domain.requests import (
+    CancelOrder,
     CleanUpOrder,
+    ExportQuery,
     HistoryQuery,
     NewFeedback,
     NewMessage,
@@ -19,7 +33,8 @@ from ...domain.requests import (
     SessionQuery,
 )
 from ...domain.uploads import UploadReply
-from .operation import Answer, Operation, Schema
+from .operation import Answer, Operation, Schema, header_parameter, query_parameter
+from .operators import OPERATORS
 
 _TALK = {
     "send_message": {"id": "$response.body#/session_id"},
@@ -28,14 +43,18 @@ _TALK = {
 }
 
 
-def _header(name: str, description: str, **schema: Any) -> dict[str, Any]:
-    return {"name": name, "in": "header", "description": description, "schema": {"type": "string", **schema}}
-
-
-def _query(name: str, description: str, *, required: bool = False, **schema: Any) -> dict[str, Any]:
+def _page(name: str, summary: str) -> dict[str, Operation]:
+    same = Answer(description="The browser's copy is the same", content_type="")
     return {
-        "name": name, "in": "query", "required": required, "description": description,
-        "schema": {"type": "string", **schema},
+        f"{name}_page": Operation(
+            tag="Platform", summary=summary,
+            answers={200: Answer(description="The page", content_type="text/html"), 304: same},
+        ),
+        f"{name}_asset": Operation(
+            tag="Platform", summary=f"A file of the {name} page",
+            answers={200: Answer(description="The file", content_type="*/*"), 304: same},
+            faults={404: ("asset_not_found",)},
+        ),
     }  # fmt: skip
 
 
@@ -43,18 +62,20 @@ _FILE = {"type": "string", "contentMediaType": "application/octet-stream"}
 _UPLOAD = {
     "type": "object", "required": ["file", "session_id"], "properties": {"file": _FILE, "session_id": {"type": "string"}},
 }  # fmt: skip
-_OF_SESSION = _query("session_id", "The session that the upload belongs to", required=True)
+_OF_SESSION = query_parameter("session_id", "The session that the upload belongs to", required=True)
 
 SESSIONS = {
     "open_session": Operation(
         tag="Sessions", summary="Open a session",
         description="The body may be empty. The same `Idempotency-Key` gives the same session.",
-        body=NewSession, parameters=(_header("Idempotency-Key", "Any text of the client's", maxLength=128),),
+        body=NewSession, parameters=(header_parameter("Idempotency-Key", "Any text of the client's", maxLength=128),),
         answers={200: Answer(description="The session", kind=Session, links=_TALK)},
     ),
     "list_sessions": Operation(
         tag="Sessions", summary="List sessions, newest first", query=SessionQuery,
+        description="Follow `Link`: pages by `cursor` are disjoint and complete whatever is opened meanwhile.",
         answers={200: Answer(description="A page", kind=list[Session], headers=("X-Total-Count", "Link"))},
+        faults={422: ("invalid_cursor",)},
     ),
     "get_session": Operation(
         tag="Sessions", summary="Look at a session", answers={200: Answer(description="The session", kind=Session)}
@@ -62,12 +83,19 @@ SESSIONS = {
     "set_status": Operation(
         tag="Sessions", summary="Move a session to another status", body=NewStatus,
         description="The status stands in the query or in the body. The one that it already has changes nothing.",
-        parameters=(_query("status", "The new status", enum=["active", "escalated", "ended"]),),
+        parameters=(query_parameter("status", "The new status", enum=["active", "escalated", "ended"]),),
         answers={200: Answer(description="The session", kind=Session)}, faults={409: ("invalid_transition",)},
     ),
     "delete_session": Operation(
         tag="Sessions", summary="Delete a session and all that belongs to it",
         answers={200: Answer(description="It is deleted", kind=Deleted)},
+    ),
+    "export": Operation(
+        tag="Sessions", summary="Download a whole conversation", query=ExportQuery,
+        description="As JSON (`session`, `exported_at`, `messages` as the history gives them) or as Markdown for people. "
+        "A download that breaks off is not whole, and ends the connection. Operators' notes are never part of it.",
+        answers={200: Answer(description="The conversation", kind=Exported, others=("text/markdown",),
+                             headers=("Content-Disposition",))},
     ),
     "clean_up": Operation(
         tag="Sessions", summary="Delete sessions that are not active and have long been idle", body=CleanUpOrder,
@@ -81,7 +109,24 @@ SESSIONS = {
 CHAT = {
     "history": Operation(
         tag="Chat", summary="Read the messages of a session", query=HistoryQuery,
-        answers={200: Answer(description="Some of its messages", kind=HistoryPage)},
+        description="`total` counts the messages between `after_seq` and `before_seq`. What stands above a page that is "
+        "shown: `order=desc&before_seq=` with the lowest `seq` of it.",
+        answers={200: Answer(description="Some of its messages", kind=HistoryPage, headers=("Link",))},
+    ),
+    "cancel": Operation(
+        tag="Chat", summary="Stop the answer that is under way", body=CancelOrder,
+        description="Whichever it is, or only the one that `turn_id` names. What had been said by then is stored as "
+        "`cancelled`, and is given here where that takes no more than 2 s.",
+        answers={200: Answer(description="What became of it", kind=CancelReply)}, faults={404: ("turn_not_found",)},
+    ),
+    "events": Operation(
+        tag="Chat", summary="Follow a session by server-sent events",
+        description="The frames of the WebSocket as `data`, the cursor of each as `id`; `retry` says when to come back. "
+        "The stream goes on until the session is over or this gateway stops, and only reads.",
+        parameters=(header_parameter("Last-Event-ID", "Go on after this place; `EventSource` sends it by itself"),
+                    query_parameter("cursor", "The same, where no header can be sent")),
+        answers={200: Answer(description="The frames (`x-frames`), as they come", content_type="text/event-stream")},
+        faults={429: ("too_many_connections",)},
     ),
     "search": Operation(
         tag="Chat", summary="Search the knowledge that answers rest on", body=NewSearch, body_required=True,
@@ -96,7 +141,7 @@ CHAT = {
     ),
     "upload": Operation(
         tag="Attachments", summary="Upload a file for a message", forms={"multipart/form-data": _UPLOAD},
-        body_required=True, parameters=(_query("session_id", "Instead of the field of this name"),),
+        body_required=True, parameters=(query_parameter("session_id", "Instead of the field of this name"),),
         answers={200: Answer(description="The upload", kind=UploadReply)},
         faults={400: ("invalid_session_id", "session_ended", "bad_form", "upload_stalled"), 404: ("session_not_found",),
                 413: ("file_too_large",), 415: ("unsupported_media_type",), 503: ("attachments_unavailable", "too_many_uploads")},
@@ -114,12 +159,20 @@ CHAT = {
     "converse": Operation(
         tag="WebSocket", summary="Hold a conversation over a WebSocket",
         description="The handshake is accepted; a fault is told in an `error` frame and then closed with 4001 (session "
-        "id), 4004 (unknown session), 4403 (origin), 4409 (session ended or deleted), 4429 (too many, too fast), 1009, "
-        "1011, 1012 or 1013. Reconnect with the last `cursor` seen. The frames: `x-frames`.",
-        parameters=(_query("session_id", "The session"), _query("cursor", "Go on after this place"),
-                    _header("Sec-WebSocket-Protocol", "`deskbus.v1` is offered")),
+        "id), 4004 (unknown session), 4401 (not authenticated), 4403 (origin), 4408 (no frame in time), 4409 (session "
+        "ended or deleted), 4429 (too many, too fast), 1009, 1011, 1012 or 1013. Reconnect with the last `cursor` seen. "
+        "With `operator` and the admin token it is an operator's: notes and presence are shown, messages are replies. "
+        "The frames: `x-frames`.",
+        parameters=(
+            query_parameter("session_id", "The session"), query_parameter("cursor", "Go on after this place"),
+            query_parameter("operator", "The name of the operator who connects", maxLength=OPERATOR_CHARACTERS),
+            header_parameter("Authorization", "`Bearer` and the admin token, of an operator"),
+            header_parameter("X-Admin-Token", "The admin token, of an operator"),
+            header_parameter("Sec-WebSocket-Protocol", "`deskbus.v1` is offered; a browser's operator adds "
+                             "`deskbus.token.` and the admin token in base64url without padding"),
+        ),
         answers={101: Answer(description="The conversation goes on in frames", content_type="")},
-        faults={400: ("upgrade_required",)},
+        faults={400: ("upgrade_required",), 401: ("not_authenticated",)},
     ),
 }  # fmt: skip
 
@@ -140,17 +193,8 @@ PLATFORM = {
         tag="Platform", summary="Figures in Prometheus's text format",
         answers={200: Answer(description="The figures", content_type="text/plain")}, faults={404: ("not_found",)},
     ),
-    "chat_page": Operation(
-        tag="Platform", summary="A page to chat on",
-        answers={200: Answer(description="The page", content_type="text/html"),
-                 304: Answer(description="The browser's copy is the same", content_type="")},
-    ),
-    "chat_asset": Operation(
-        tag="Platform", summary="A file of the chat page",
-        answers={200: Answer(description="The file", content_type="*/*"),
-                 304: Answer(description="The browser's copy is the same", content_type="")},
-        faults={404: ("asset_not_found",)},
-    ),
+    **_page("chat", "A page to chat on"),
+    **_page("operator", "The operators' page"),
     "docs": Operation(
         tag="Platform", summary="This document as a page",
         answers={200: Answer(description="The page", content_type="text/html")},
@@ -167,24 +211,26 @@ PLATFORM = {
 
 def operations(within: limits.Limits) -> dict[str, Operation]:
     """Give the operations of a gateway with these limits, by their names."""
-    return {**SESSIONS, "send_message": _send_message(within), **CHAT, **PLATFORM}
+    return {**SESSIONS, "send_message": _send_message(within), **CHAT, **OPERATORS, **PLATFORM}
 
 
 def _send_message(within: limits.Limits) -> Operation:
     return Operation(
         tag="Chat", summary="Send a message and get its answer",
         description="200 once the answer is stored; 202 with `Prefer: respond-async`, or when the answer takes longer "
-        "than a request may: it will be in the history and on the WebSocket.",
+        "than a request may: it will be in the history and on the WebSocket. With `Accept: text/event-stream` the frames "
+        "of the answer come as they are written, from `acknowledged` to `complete`, as server-sent events.",
         body=NewMessage, body_required=True, forms=_message_forms(within),
-        parameters=(_header("Prefer", "`respond-async`: do not wait for the answer"),),
+        parameters=(header_parameter("Prefer", "`respond-async`: do not wait for the answer"),),
         answers={
-            200: Answer(description="The stored answer", kind=ChatResponse, links={
+            200: Answer(description="The stored answer", kind=ChatResponse, others=("text/event-stream",), links={
                 "history": _TALK["history"], "give_feedback": {"message_id": "$response.body#/message_id"}}),
-            202: Answer(description="The message is stored", kind=Accepted, headers=("Preference-Applied",)),
+            202: Answer(description="The message is stored", kind=Accepted, headers=("Location", "Preference-Applied")),
         },
-        faults={400: ("session_ended", "bad_form", "upload_stalled"), 404: ("attachment_not_found",), 413: ("file_too_large",),
+        faults={400: ("session_ended", "bad_form", "upload_stalled"), 404: ("attachment_not_found",),
+                409: ("client_message_id_taken",), 413: ("file_too_large",),
                 415: ("unsupported_media_type",), 422: ("invalid_message", "invalid_attachment"),
-                429: ("rate_limited",)},
+                429: ("rate_limited", "too_many_connections")},
     )  # fmt: skip
 
 

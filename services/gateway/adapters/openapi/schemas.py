@@ -12,13 +12,20 @@ from msgspec.inspect import DateTimeType, Field, StructType, Type, UnionType
 from libs.contracts.frames import Frame
 
 from ...domain import limits
+from ...domain.marks import CURSOR_CHARACTERS
+from ...domain.operators import NOBODY_IN_PARTICULAR, NOTE_CHARACTERS, OPERATOR_CHARACTERS
 
 Schema = dict[str, Any]
 Bounds = Mapping[tuple[str, str], Schema]
 
 REF = "#/components/schemas/{name}"
 _ATTRIBUTE = re.compile(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", re.MULTILINE)
+_OPERATOR = {
+    "minLength": 1, "maxLength": OPERATOR_CHARACTERS,
+    "description": f"Who acts, by a name that the customer sees; `{NOBODY_IN_PARTICULAR}` where it is absent",
+}  # fmt: skip
 _NOT_BLANK = r"^[^\u0000]*\S[^\u0000]*$"
+_NOTE = {"minLength": 1, "pattern": _NOT_BLANK}
 
 # What the structs cannot say, because it is checked elsewhere: after trimming, or of values that are kept as they come.
 _BOUNDS: Bounds = {
@@ -34,6 +41,19 @@ _BOUNDS: Bounds = {
     },
     ("NewSearch", "filters"): {"maxProperties": limits.FILTERS},
     ("NewFeedback", "comment"): {"maxLength": limits.COMMENT_CHARACTERS},
+    ("NewNote", "note"): {**_NOTE, "description": f"1 to {NOTE_CHARACTERS} characters after trimming"},
+    ("NewNote", "content"): {**_NOTE, "description": "Another name of `note`"},
+    ("ReleaseOrder", "operator"): _OPERATOR,
+    ("ResolveOrder", "operator"): _OPERATOR,
+    ("TakeOverOrder", "operator"): _OPERATOR,
+    ("NewReply", "operator"): _OPERATOR,
+    ("NewNote", "operator"): _OPERATOR,
+    ("NewReply", "client_message_id"): {
+        "maxLength": limits.TOKEN_CHARACTERS,
+        "description": "The operator's own id: the same one always gives the same message",
+    },
+    ("SessionQuery", "cursor"): {"maxLength": CURSOR_CHARACTERS},
+    ("EscalationQuery", "cursor"): {"maxLength": CURSOR_CHARACTERS},
 }  # fmt: skip
 
 
@@ -47,6 +67,7 @@ def bounds(within: limits.Limits) -> Bounds:
         **_BOUNDS,
         ("NewMessage", "message"): text,
         ("NewMessage", "attachment_ids"): ids,
+        ("NewReply", "message"): text,
         ("ClientMessage", "content"): text,
         ("ClientMessage", "attachment_ids"): ids,
     }

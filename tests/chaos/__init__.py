@@ -1,0 +1,1 @@
+"""The promises under faults: load, storms, cut sockets, hostile clients, and broken twins that the checker must catch."""
