@@ -36,6 +36,7 @@ ERROR_CODE_HEADER = "Nats-Service-Error-Code"
 _ATTEMPT_S = 2.0  # one try of a request that may be sent again: a process may have died with it
 _WATCH_EVERY_S = 5.0
 _WATCH_FAILURES = 3
+_FLUSH_S = 2
 _STOP_S = 10.0  # how long requests in hand may take when the service stops
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -186,7 +187,11 @@ class NatsBus:
         try:
             if not self._client.is_connected:  # flushing while reconnecting succeeds without a round trip
                 raise ConnectionError
-            await self._client.flush(timeout=2)
+            async with asyncio.timeout(_FLUSH_S):
+                # The client's ping is written at once, and so overtakes what it was given before and has not written yet.
+                while self._client.pending_data_size:
+                    await asyncio.sleep(0)
+                await self._client.flush(timeout=_FLUSH_S)
         except Exception as error:
             raise Unavailable("broker_unavailable", "The message broker does not answer") from error
 

@@ -117,5 +117,10 @@ async def _at_work(job: Job) -> AsyncIterator[dict[str, int]]:
     try:
         yield did
     finally:
-        output, _ = await asyncio.wait_for(process.communicate(b""), 20)
-        did |= json.loads(output.splitlines()[-1]) if output else {}
+        try:
+            async with asyncio.timeout(20):
+                output, _ = await process.communicate(b"")
+        except TimeoutError:
+            process.kill()
+            raise
+        did |= json.loads(output.splitlines()[-1])

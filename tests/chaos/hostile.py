@@ -112,8 +112,10 @@ class Hostile:
             await loop.sock_sendall(line, head.encode())
             while True:
                 await asyncio.sleep(1)
-                if speed and not await asyncio.wait_for(loop.sock_recv(line, speed), 60):
-                    return
+                if speed:
+                    async with asyncio.timeout(60):
+                        if not await loop.sock_recv(line, speed):
+                            return
                 # A reset shows as an error of the socket, also to those who never read.
                 if line.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
                     return
@@ -180,9 +182,9 @@ async def main() -> None:
     ended = asyncio.create_task(asyncio.to_thread(sys.stdin.read))
     await asyncio.wait([working, ended], return_when=asyncio.FIRST_COMPLETED)
     working.cancel()
-    await asyncio.wait([working])
+    await asyncio.wait([working], timeout=5)
     print(json.dumps(hostile.did))
-    if not working.cancelled():
+    if working.done() and not working.cancelled():
         working.result()
 
 

@@ -3,7 +3,6 @@
 import json
 import signal
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 
 from deploy.local.servers import Servers
@@ -38,20 +37,14 @@ class Stage(System):
         """Give the module that a service's process runs."""
         return self._modules.get(name) or super().module(name)
 
-    @contextmanager
-    def instead(self, name: str, module: str) -> Iterator[None]:
-        """Let another module stand in for a service of one process for a while."""
-        before = self.module(name)
-        try:
-            self._replace(name, module)
-            yield
-        finally:
-            self._replace(name, before)
-
-    def _replace(self, name: str, module: str) -> None:
-        self._modules[name] = module
-        self.kill(name)
-        self.start(name)
+    def cast(self, **modules: str) -> None:
+        """Let these modules stand for services of one process each, and every other service for itself."""
+        for name in ("session", "gateway"):
+            wanted = modules.get(name) or super().module(name)
+            if self.module(name) != wanted:
+                self._modules[name] = wanted
+                self.kill(name)
+                self.start(name)
         self.wait_ready()
 
     def start(self, name: str, index: int = 0) -> None:

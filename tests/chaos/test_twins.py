@@ -50,10 +50,11 @@ def promises(result: Outcome) -> set[str]:
     return {fault.promise for fault in result.faults}
 
 
-SLOW = Plan(sessions=8, rate=8, tokens=60, interval_ms=20, copies=1)
+SLOW = Plan(sessions=8, rate=8, tokens=40, interval_ms=20, copies=1)
 
 
 async def test_the_fence_alone_holds_off_agents_that_do_not_know_their_lease_is_over(stage: Stage, tell: Tell) -> None:
+    stage.cast()
     result = await under_load(stage, SLOW, lambda load: pause_agents(stage, load))
     refused = sum(line.get("outcome") == "refused" for index in (0, 1) for line in stage.lines("agent", index))
     tell(f"{refused} late answers were refused\n{result}")
@@ -62,8 +63,8 @@ async def test_the_fence_alone_holds_off_agents_that_do_not_know_their_lease_is_
 
 
 async def test_without_the_fence_the_checker_sees_doubled_answers(stage: Stage, tell: Tell) -> None:
-    with stage.instead("session", f"{TWINS}.session_without_fence"):
-        result = await under_load(stage, SLOW, lambda load: pause_agents(stage, load), patience=3)
+    stage.cast(session=f"{TWINS}.session_without_fence")
+    result = await under_load(stage, SLOW, lambda load: pause_agents(stage, load), patience=3)
     tell(result.told(2))
     assert "I3" in promises(result)
     assert any("ended 2 times" in fault.words for fault in result.faults)
@@ -74,23 +75,23 @@ async def test_without_the_unique_key_the_checker_sees_doubled_messages(stage: S
         await asyncio.sleep(2)
         return ()
 
-    with stage.instead("session", f"{TWINS}.session_without_unique_key"):
-        result = await under_load(stage, Plan(sessions=6, rate=12, tokens=5, copies=3), calm, patience=3)
+    stage.cast(session=f"{TWINS}.session_without_unique_key")
+    result = await under_load(stage, Plan(sessions=6, rate=12, tokens=5, copies=3), calm, patience=3)
     tell(result.told(2))
     assert "I2" in promises(result)
     assert any("is stored" in fault.words for fault in result.faults if fault.promise == "I2")
 
 
 async def test_without_the_suffix_rule_the_checker_sees_missing_text(stage: Stage, tell: Tell) -> None:
-    with stage.instead("gateway", f"{TWINS}.gateway_without_suffix"):
-        async with BreakingLine.before(stage.url, random.Random(1)) as line:
+    stage.cast(gateway=f"{TWINS}.gateway_without_suffix")
+    async with BreakingLine.before(stage.url, random.Random(1)) as line:
 
-            async def cut(_: Load) -> Sequence[Death]:
-                await asyncio.sleep(3)
-                line.whole = True
-                return ()
+        async def cut(_: Load) -> Sequence[Death]:
+            await asyncio.sleep(3)
+            line.whole = True
+            return ()
 
-            result = await under_load(stage, Plan(sessions=6, rate=8, tokens=40), cut, [line.url], patience=3)
+        result = await under_load(stage, Plan(sessions=6, rate=8, tokens=40), cut, [line.url], patience=3)
     tell(result.told(2))
     assert "I6" in promises(result)
     assert any(": text:" in fault.words for fault in result.faults)
