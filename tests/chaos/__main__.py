@@ -136,7 +136,7 @@ class Laps:
         rounds: list[Ratio] = []
         for _ in range(ROUNDS):
             ratio = await besiege(
-                self._stage.url, good=8, busy=20, flooded=8, quiet_s=6, siege_s=12, warm_s=7, slow=1000, flood_rate=0,
+                self._stage.url, good=8, busy=20, flooded=8, quiet_s=10, siege_s=12, warm_s=7, slow=1000, flood_rate=0,
                 slow_heads=200, slow_bodies=40,
             )  # fmt: skip
             rounds.append(ratio)

@@ -97,11 +97,11 @@ async def besiege(
         sessions = [await client.create() for _ in range(busy + flooded)]
         everyday = Job(url=url, busy=sessions[:busy], flooded=[], slow=0, slow_heads=0, slow_bodies=0)
         async with _at_work(everyday):
-            await converse(sockets, 1.0)
+            await converse(sockets, warm_s)
             quiet = await converse(sockets, quiet_s)
         siege = Job(url=url, busy=sessions[:busy], flooded=sessions[busy:], **job)
         async with _at_work(siege) as did:
-            await asyncio.sleep(warm_s)
+            await converse(sockets, warm_s)
             besieged = await converse(sockets, siege_s)
         return Ratio(quiet.p95, besieged.p95, len(quiet.accepts) + len(besieged.accepts), did)
 

@@ -23,6 +23,7 @@ from .wire import BINARY, Closed, Wire, frame
 
 SMALL_BUFFER = 2048
 ANGER_S = 0.5
+BUSY_EVERY_S = 3.0
 # A thousand that come back at once would be a flood of handshakes, which limits by address are for.
 SLOW_READERS_REST_S = 5.0
 _PINGS = frame(b'{"type":"ping","id":"flood"}') * 20
@@ -92,12 +93,13 @@ class Hostile:
 
     async def _keep_busy(self, http: aiohttp.ClientSession, session_id: str) -> None:
         path = f"{self._job.url}/api/chat/sessions/{session_id}/messages"
+        await asyncio.sleep(random.uniform(0, BUSY_EVERY_S))
         while True:
             body = {"message": "a long story [tokens=150] [interval=20]"}
             with contextlib.suppress(aiohttp.ClientError, TimeoutError):
                 async with http.post(path, json=body, headers={"Prefer": "respond-async"}) as answer:
                     self.did[f"long answers asked for: {answer.status}"] += 1
-            await asyncio.sleep(3)
+            await asyncio.sleep(BUSY_EVERY_S)
 
     async def _read_slowly(self, session_id: str) -> None:
         """Follow a session, and read a few bytes a second, or none at all."""

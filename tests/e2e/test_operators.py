@@ -273,6 +273,22 @@ async def test_bounds_on_both_sides(
     assert (await act(client, session_id, verb, expected, **body)).get("code") == code
 
 
+async def test_a_note_under_a_key_is_written_once(client: Client) -> None:
+    session_id, other = (await handed_over(client))[0], (await handed_over(client))[0]
+
+    async def note(session: str, key: str) -> str:
+        status, body, _ = await client.request(
+            "POST", f"/api/sessions/{session}/notes", json={"note": "again"}, headers={"Idempotency-Key": key}
+        )
+        assert status == 200, body
+        return body["note_id"]
+
+    assert len({await note(session_id, "k1"), await note(session_id, "k1")}) == 1
+    assert len({await note(session_id, "k1"), await note(session_id, "k2"), await note(other, "k1")}) == 3
+    _, notes, _ = await client.request("GET", f"/api/sessions/{session_id}/notes")
+    assert len(notes) == 2
+
+
 async def test_notes_are_kept_in_order_and_never_reach_the_customer(client: Client) -> None:
     session_id = await client.create()
     for number in range(3):

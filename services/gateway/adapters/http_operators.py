@@ -43,7 +43,8 @@ class OperatorHttp:
     async def add_note(self, request: web.Request) -> web.Response:
         """`POST /api/sessions/{id}/notes`."""
         new = read_as(NewNote, await read_body(request, self._depth))
-        return json_response(await self._operators.add_note(request.match_info["id"], new))
+        key = request.headers.get("Idempotency-Key")
+        return json_response(await self._operators.add_note(request.match_info["id"], new, key))
 
     async def list_notes(self, request: web.Request) -> web.Response:
         """`GET /api/sessions/{id}/notes`."""

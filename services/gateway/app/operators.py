@@ -42,6 +42,7 @@ from ..domain.operators import (
     TakeOverOrder,
     check_operator,
     check_ticket_id,
+    keyed_note_id,
     packet,
     replied,
 )
@@ -101,9 +102,11 @@ class Operators:
         """
         return await self._ask(RESOLVE_SESSION, ResolveSession(operator=check_operator(order.operator)), session_id)
 
-    async def add_note(self, session_id: str, new: NewNote) -> Note:
-        """Store a note for the other operators."""
-        note = AddNote(note_id=self._mint(ids.NOTE), content=new.checked(), operator=check_operator(new.operator))
+    async def add_note(self, session_id: str, new: NewNote, idempotency_key: str | None = None) -> Note:
+        """Store a note for the other operators; the same key gives the same one."""
+        key = limits.check_token(idempotency_key, "Idempotency-Key", where="header")
+        note_id = keyed_note_id(session_id, key) if key else self._mint(ids.NOTE)
+        note = AddNote(note_id=note_id, content=new.checked(), operator=check_operator(new.operator))
         return await self._ask(ADD_NOTE, note, session_id)
 
     async def notes(self, session_id: str) -> list[Note]:

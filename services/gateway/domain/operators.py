@@ -1,5 +1,6 @@
 """What operators send and are answered over HTTP. Unknown fields are ignored, wrong types refused."""
 
+import hashlib
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
@@ -72,6 +73,12 @@ class NewNote(Struct, frozen=True, kw_only=True):
         if text is None:
             raise limits.invalid("note", "is missing")
         return limits.check_content(text, NOTE_CHARACTERS, "note", code="invalid_note")
+
+
+def keyed_note_id(session_id: str, key: str) -> str:
+    """Give the id of the note that a client wrote under a key of its own: the same for the same key in the same session."""
+    digest = hashlib.sha256(f"{session_id} {key}".encode()).hexdigest()
+    return f"{ids.NOTE}_{digest[:26].upper()}"
 
 
 class EscalationQuery(Struct, frozen=True, kw_only=True):

@@ -65,17 +65,18 @@ export class OperatorApi {
     return this.act(id, "resolve", {});
   }
 
-  addNote(id, note) {
-    return this.act(id, "notes", { note });
+  /** Add a note; the same key adds it once. */
+  addNote(id, note, key) {
+    return this.act(id, "notes", { note }, { "Idempotency-Key": key });
   }
 
-  async act(id, what, json) {
+  async act(id, what, json, headers = {}) {
     const path = `sessions/${encodeURIComponent(id)}/${what}`;
-    return (await this.ask("POST", path, { operator: this.access.name, ...json })).body;
+    return (await this.ask("POST", path, { operator: this.access.name, ...json }, headers)).body;
   }
 
-  async ask(method, path, json, timeout = 15_000) {
-    const headers = { Accept: "application/json", ...this.access.headers() };
+  async ask(method, path, json, more = {}, timeout = 15_000) {
+    const headers = { Accept: "application/json", ...this.access.headers(), ...more };
     const options = { method, headers, signal: AbortSignal.timeout(timeout) };
     if (json !== undefined) {
       options.body = JSON.stringify(json);

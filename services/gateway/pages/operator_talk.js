@@ -27,6 +27,7 @@ export class OperatorTalk {
     this.session = null;
     this.packet = null;
     this.notes = [];
+    this.adding = null;
     this.clientId = null;
     this.loading = null;
     this.knowing = false;
@@ -184,9 +185,11 @@ export class OperatorTalk {
     if (this.access.hasToken && this.joined) this.connection.send({ type: "typing", is_typing: isTyping });
   }
 
-  /** Add a note for other operators. */
+  /** Add a note for other operators; one that may be there already, because its answer was lost, is added once. */
   async addNote(text) {
-    this.note(await this.api.addNote(this.sessionId, text));
+    if (this.adding?.text !== text) this.adding = { text, key: uniqueId() };
+    this.note(await this.api.addNote(this.sessionId, text, this.adding.key));
+    this.adding = null;
   }
 
   async takeOver(force = false) {

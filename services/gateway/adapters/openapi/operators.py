@@ -61,6 +61,9 @@ OPERATORS = {
     ),
     "add_note": Operation(
         tag=_TAG, summary="Write a note for the other operators; the customer never sees it",
+        description="The same `Idempotency-Key` in the same conversation is the same note.",
+        parameters=({"name": "Idempotency-Key", "in": "header", "description": "Any text of the client's",
+                     "schema": {"type": "string", "maxLength": 128}},),
         body=NewNote, body_required=True, answers={200: Answer(description="The note", kind=Note)},
         faults={422: ("invalid_note",)},
     ),
