@@ -189,7 +189,7 @@ class NatsBus:
                 raise ConnectionError
             async with asyncio.timeout(_FLUSH_S):
                 # The client's ping is written at once, and so overtakes what it was given before and has not written yet.
-                while self._client.pending_data_size:
+                while self._client.pending_data_size:  # noqa: ASYNC110 - the client has no word for when it has written
                     await asyncio.sleep(0)
                 await self._client.flush(timeout=_FLUSH_S)
         except Exception as error:
