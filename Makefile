@@ -54,8 +54,9 @@ chat: ## a conversation in the terminal; SESSION=... continues one
 events: ## what happens, as it happens, one line per event; SINCE=all for everything kept
 	$(AT_WORK) $(LOCAL) events
 
+# Most of it waits: two processes, each with servers of its own and whole files to itself, take little more than half the time.
 test: environment ## all tests, over real servers that they start themselves
-	@exec $(PYTEST) tests $(ARGS)
+	@exec $(PYTEST) -n 2 --dist loadfile tests $(ARGS)
 
 unit: environment ## unit, architecture and port tests
 	@exec $(PYTEST) $(wildcard tests/unit tests/architecture tests/ports) $(ARGS)

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import random
 import resource
 import sys
@@ -136,11 +137,11 @@ class Laps:
         rounds: list[Ratio] = []
         for _ in range(ROUNDS):
             ratio = await besiege(
-                self._stage.url, good=8, busy=20, flooded=8, quiet_s=10, siege_s=12, warm_s=7, slow=1000, flood_rate=0,
+                self._stage.url, good=8, busy=20, flooded=8, quiet_s=12, siege_s=20, warm_s=7, slow=1000, flood_rate=0,
                 slow_heads=200, slow_bodies=40,
             )  # fmt: skip
             rounds.append(ratio)
-            say(f"siege: {ratio}")
+            say(f"siege, load average {os.getloadavg()[0]:.1f}: {ratio}")
             await asyncio.sleep(3)
         accept, first = median(each.accept for each in rounds), median(each.first for each in rounds)
         return [

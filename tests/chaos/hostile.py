@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+import os
 import random
 import socket
 import sys
@@ -24,8 +25,10 @@ from .wire import BINARY, Closed, Wire, frame
 SMALL_BUFFER = 2048
 ANGER_S = 0.5
 BUSY_EVERY_S = 3.0
-# A thousand that come back at once would be a flood of handshakes, which limits by address are for.
-SLOW_READERS_REST_S = 5.0
+# Slow readers come within some seconds, and come back as seldom as the limit on handshakes makes a thousand of them do
+# that have a few dozen addresses between them.
+SLOW_READERS_COME_S = 5.0
+SLOW_READERS_REST_S = 30.0
 _PINGS = frame(b'{"type":"ping","id":"flood"}') * 20
 _GARBAGE = frame(b"{{{{") * 10 + frame(b'{"type":"unknown"}') * 5 + frame(b"\0" * 50, BINARY) * 5
 _LARGE = frame(b'{"type":"ping","padding":"' + b"x" * 60_000 + b'"}')
@@ -68,21 +71,26 @@ class Hostile:
                 tasks.create_task(self._keep_busy(http, session_id))
             for session_id, _ in zip(itertools.cycle(job.busy), range(job.slow), strict=False):
                 tasks.create_task(
-                    self._again("slow reader", lambda key=session_id: self._read_slowly(key), SLOW_READERS_REST_S)
-                )
+                    self._again(
+                        "slow reader", lambda key=session_id: self._read_slowly(key), SLOW_READERS_COME_S,
+                        SLOW_READERS_REST_S,
+                    )
+                )  # fmt: skip
             for _ in range(job.slow_heads):
                 tasks.create_task(self._again("slow head", self._send_head_slowly))
             for number in range(job.slow_bodies):
                 session_id = job.busy[number % len(job.busy)]
                 tasks.create_task(self._again("slow body", lambda key=session_id: self._send_body_slowly(key)))
             for number, session_id in enumerate(job.flooded):
-                burst = (_PINGS, _GARBAGE, _LARGE, None)[number % 4]
+                burst = (_PINGS, _GARBAGE, _LARGE, None, _PINGS, _GARBAGE, _LARGE, _PINGS)[number % 8]
                 tasks.create_task(self._again("flood", lambda key=session_id, what=burst: self._flood(key, what)))
 
-    async def _again(self, name: str, act: Callable[[], Awaitable[None]], rest_s: float = ANGER_S) -> None:
+    async def _again(
+        self, name: str, act: Callable[[], Awaitable[None]], come_s: float = ANGER_S, rest_s: float = ANGER_S
+    ) -> None:
         """Do it, and come back however it ends."""
+        await asyncio.sleep(random.uniform(0, come_s))
         while True:
-            await asyncio.sleep(random.uniform(0, rest_s))
             self.did[name] += 1
             try:
                 await act()
@@ -90,6 +98,7 @@ class Hostile:
                 self.did[f"{name} closed with {end.code}"] += 1
             except (OSError, TimeoutError, asyncio.IncompleteReadError, AssertionError):
                 self.did[f"{name} cut off"] += 1
+            await asyncio.sleep(random.uniform(0, rest_s))
 
     async def _keep_busy(self, http: aiohttp.ClientSession, session_id: str) -> None:
         path = f"{self._job.url}/api/chat/sessions/{session_id}/messages"
@@ -178,6 +187,7 @@ def _messages() -> bytes:
 
 async def main() -> None:
     """Work until standard input ends."""
+    os.nice(15)  # an attacker's own work is not done by the machine that it attacks
     job = msgspec.json.decode(sys.argv[1], type=Job)
     hostile = Hostile(job)
     working = asyncio.create_task(hostile.work())

@@ -24,6 +24,7 @@ HTTP_S = 2.5  # how long a client waits for an acknowledgement, and
 ANSWER_S = 12.0  # for an answer, before it asks again
 MOST_WAITING = 8
 PAGE = 200
+PUBLISHED_S, REREAD_S = 8.0, 40.0
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,14 +67,14 @@ class Load:
     """Talks until it is told to stop."""
 
     def __init__(
-        self, plan: Plan, doors: Sequence[str], http: aiohttp.ClientSession, bus: NatsBus, subscriber: Subscriber,
+        self, plan: Plan, doors: Sequence[str], nats_url: str, http: aiohttp.ClientSession, subscriber: Subscriber,
         tasks: asyncio.TaskGroup,
     ) -> None:  # fmt: skip
         self.talks: list[Talk] = []
         self._plan = plan
         self._doors = doors
         self._http = http
-        self._bus = bus
+        self._nats_url = nats_url
         self._subscriber = subscriber
         self._tasks = tasks
         self._rng = random.Random(plan.seed)
@@ -88,11 +89,10 @@ class Load:
         connector = aiohttp.TCPConnector(limit=0, force_close=True)
         async with (
             aiohttp.ClientSession(connector=connector) as http,
-            NatsBus.connect(nats_url, "chaos") as bus,
             Subscriber(nats_url) as subscriber,
             asyncio.TaskGroup() as tasks,
         ):
-            load = cls(plan, doors, http, bus, subscriber, tasks)
+            load = cls(plan, doors, nats_url, http, subscriber, tasks)
             try:
                 await load._open()
                 yield load
@@ -215,42 +215,57 @@ class Load:
     # --- afterwards
 
     async def settle(self, patience: float = 30.0) -> float | None:
-        """Wait until everything is acknowledged, answered, shown and published; the seconds, None where it never was."""
+        """Wait until everything is acknowledged, answered and shown; the seconds, None where it never was."""
         begun = clock().time()
-        while clock().time() - begun < patience:
-            if not self._sending and await self._is_quiet():
-                return clock().time() - begun
-            await asyncio.sleep(0.2)
+        async with NatsBus.connect(self._nats_url, "chaos") as bus:
+            while clock().time() - begun < patience:
+                if not self._sending and await self._is_quiet(bus):
+                    return clock().time() - begun
+                await asyncio.sleep(0.2)
         return None
 
-    async def _is_quiet(self) -> bool:
+    async def _is_quiet(self, bus: NatsBus) -> bool:
         for talk in self.talks:
             try:
-                page = await self._page(talk.session_id, None)
+                page = await _page(bus, talk.session_id, None)
+                log = await _log(bus, talk.session_id)
             except DeskError:
                 return False
-            log = await self._log(talk.session_id)
             answered = sum(1 for event in log if event.name.startswith("turn_") and event.payload.get("message"))
             seen = all(
                 len(device.screen.view.shown) >= answered for device in talk.devices if not device.screen.resyncs
             )
-            if page.open_turn or not seen or len(self._subscriber.seen[talk.session_id]) < page.last_ev_seq:
+            if page.open_turn or not seen:
                 return False
         return True
 
     async def evidence(self) -> list[Evidence]:
         """Gather what is known of every session."""
+        async with NatsBus.connect(self._nats_url, "chaos") as bus:
+            logs = {talk.session_id: await _log(bus, talk.session_id) for talk in self.talks}
+        published = await self._published({session_id: len(log) for session_id, log in logs.items()})
         return [
             Evidence(
                 session_id=talk.session_id,
                 sent=talk.sent,
                 messages=await self._transcript(talk.session_id),
-                log=await self._log(talk.session_id),
-                published=self._published(talk.session_id),
+                log=logs[talk.session_id],
+                published=published[talk.session_id],
                 views=[*(device.screen.view for device in talk.devices), talk.over_http],
             )
             for talk in self.talks
         ]
+
+    async def _published(self, lengths: dict[str, int]) -> dict[str, list[Event]]:
+        """Give what came of each session, as soon as there is as much of it as of its log.
+
+        A subscriber whose broker was killed may have lost its consumer: then another reads the stream from its beginning.
+        """
+        if await _has_seen(self._subscriber, lengths, PUBLISHED_S):
+            return {session_id: _events(self._subscriber, session_id) for session_id in lengths}
+        async with Subscriber(self._nats_url) as afresh:
+            await _has_seen(afresh, lengths, REREAD_S)
+            return {session_id: _events(afresh, session_id) for session_id in lengths}
 
     async def _transcript(self, session_id: str) -> list[dict[str, Any]]:
         messages: list[dict[str, Any]] = []
@@ -270,18 +285,30 @@ class Load:
             answer.raise_for_status()
             return (await answer.json())["messages"]
 
-    async def _page(self, session_id: str, after: int | None) -> EventsPage:
-        return await self._bus.call(bus_map.EVENTS_AFTER, EventsAfter(ev_seq=after), tenant=TENANT, key=session_id)
 
-    async def _log(self, session_id: str) -> list[Event]:
-        log: list[Event] = []
-        while (page := await self._page(session_id, len(log))).events:
-            log += [
-                Event(record.ev_seq, record.type, msgspec.json.decode(record.payload), record.time)
-                for record in page.events
-            ]
-        return log
+async def _page(bus: NatsBus, session_id: str, after: int | None) -> EventsPage:
+    return await bus.call(bus_map.EVENTS_AFTER, EventsAfter(ev_seq=after), tenant=TENANT, key=session_id)
 
-    def _published(self, session_id: str) -> list[Event]:
-        told = zip(self._subscriber.seen[session_id], self._subscriber.payloads[session_id], strict=True)
-        return [Event(number, name, msgspec.json.decode(data)) for (number, name), data in told]
+
+async def _log(bus: NatsBus, session_id: str) -> list[Event]:
+    log: list[Event] = []
+    while (page := await _page(bus, session_id, len(log))).events:
+        log += [
+            Event(record.ev_seq, record.type, msgspec.json.decode(record.payload), record.time)
+            for record in page.events
+        ]
+    return log
+
+
+async def _has_seen(subscriber: Subscriber, lengths: dict[str, int], patience: float) -> bool:
+    until = clock().time() + patience
+    while any(len(subscriber.seen[session_id]) < length for session_id, length in lengths.items()):
+        if clock().time() > until:
+            return False
+        await asyncio.sleep(0.1)
+    return True
+
+
+def _events(subscriber: Subscriber, session_id: str) -> list[Event]:
+    told = zip(subscriber.seen[session_id], subscriber.payloads[session_id], strict=True)
+    return [Event(number, name, msgspec.json.decode(data)) for (number, name), data in told]

@@ -12,7 +12,9 @@ LEASE_S = 2.0
 REPLICAS = {"gateway": 2, "agent": 2, "session": 2}
 _SETTINGS: dict[str, object] = {
     "model": "scripted", "turn_lease_s": LEASE_S, "scripted_tokens": 30, "scripted_first_token_ms": 30,
-    "scripted_interval_ms": 15, "agent_drain_s": 5, "drain_s": 2, "rate_limit_enabled": "false",
+    "scripted_interval_ms": 15, "agent_drain_s": 5, "drain_s": 2,
+    # Nearly everybody comes from one address; sessions are held to five times what they may usually say.
+    "rate_limit_enabled": "true", "rate_limit_requests": 10_000_000, "message_limit": 100,
 }  # fmt: skip
 
 

@@ -7,7 +7,6 @@ from typing import Any
 import aiohttp
 import pytest
 
-from libs.runtime.ids import mint
 from tests.support.client import Client, assert_times_aware
 from tests.support.system import System
 from tests.unit.gateway.test_transcript import HOSTILE, outline
@@ -101,7 +100,7 @@ async def test_an_empty_conversation_is_one_too(client: Client, query: dict[str,
 
 
 @pytest.mark.parametrize(("session_id", "query", "expected", "code"), [
-    ("undefined", {}, 400, "invalid_session_id"), (mint("sess"), {}, 404, "session_not_found"),
+    ("undefined", {}, 400, "invalid_session_id"), ("sess_01M7WFKX817W324VZC06MW7WMX", {}, 404, "session_not_found"),
     (None, {"format": "pdf"}, 422, "invalid_request"), (None, {"format": ""}, 422, "invalid_request"),
 ])  # fmt: skip
 async def test_exports_that_are_refused(

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from libs.contracts.errors import Invalid
 from libs.contracts.operators import TicketMark
 from libs.contracts.session import Mark
-from libs.runtime.ids import mint
 from services.gateway.domain.marks import (
     CURSOR_CHARACTERS,
     read_session_cursor,
@@ -20,7 +19,7 @@ from services.gateway.domain.marks import (
 )
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-SESSION, TICKET = mint("sess"), mint("tick")
+SESSION, TICKET = "sess_01M7WFKX817W324VZC06MW7WMX", "tick_01M7WFKX817W324VZC06MW7WMY"
 TIMES = st.integers(0, 253_402_300_799_999_999).map(lambda count: EPOCH + timedelta(microseconds=count))
 
 
