@@ -83,7 +83,7 @@ check: environment ## format, lint, types, import rules, architecture and unit t
 	.venv/bin/python -c 'from importlinter.cli import lint_imports_command as run; run()'
 	$(PYTEST) $(wildcard tests/architecture tests/unit)
 
-bench: environment ## measure the whole system beside a floor (under 4 minutes); ARGS=--write keeps the table in docs
+bench: environment ## measure the whole system beside a floor (about 5 minutes); ARGS=--write keeps the table in docs
 	@exec .venv/bin/python -m tests.bench $(ARGS)
 
 # ARGS: --seed N repeats a run, --parts kills pauses restarts cuts siege servers chooses.

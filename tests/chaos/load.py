@@ -10,21 +10,18 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from libs.contracts import bus_map
 from libs.contracts.errors import DeskError
-from libs.contracts.session import EventsAfter, EventsPage
 from libs.runtime.nats import NatsBus
-from tests.support.evidence import Event, Evidence, Receipt, Sent, Shown, View
+from tests.support.evidence import Evidence, Receipt, Sent, Shown, View
 from tests.support.subscriber import Subscriber
 
+from . import records
 from .device import Device, clock, retried
 
-TENANT = "default"
 HTTP_S = 2.5  # how long a client waits for an acknowledgement, and
 ANSWER_S = 12.0  # for an answer, before it asks again
 MOST_WAITING = 8
 PAGE = 200
-PUBLISHED_S, REREAD_S = 8.0, 40.0
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -227,8 +224,8 @@ class Load:
     async def _is_quiet(self, bus: NatsBus) -> bool:
         for talk in self.talks:
             try:
-                page = await _page(bus, talk.session_id, None)
-                log = await _log(bus, talk.session_id)
+                page = await records.page(bus, talk.session_id, None)
+                log = await records.log(bus, talk.session_id)
             except DeskError:
                 return False
             answered = sum(1 for event in log if event.name.startswith("turn_") and event.payload.get("message"))
@@ -242,8 +239,10 @@ class Load:
     async def evidence(self) -> list[Evidence]:
         """Gather what is known of every session."""
         async with NatsBus.connect(self._nats_url, "chaos") as bus:
-            logs = {talk.session_id: await _log(bus, talk.session_id) for talk in self.talks}
-        published = await self._published({session_id: len(log) for session_id, log in logs.items()})
+            logs = {talk.session_id: await records.log(bus, talk.session_id) for talk in self.talks}
+        published = await records.published(
+            self._subscriber, self._nats_url, {key: len(log) for key, log in logs.items()}
+        )
         return [
             Evidence(
                 session_id=talk.session_id,
@@ -255,17 +254,6 @@ class Load:
             )
             for talk in self.talks
         ]
-
-    async def _published(self, lengths: dict[str, int]) -> dict[str, list[Event]]:
-        """Give what came of each session, as soon as there is as much of it as of its log.
-
-        A subscriber whose broker was killed may have lost its consumer: then another reads the stream from its beginning.
-        """
-        if await _has_seen(self._subscriber, lengths, PUBLISHED_S):
-            return {session_id: _events(self._subscriber, session_id) for session_id in lengths}
-        async with Subscriber(self._nats_url) as afresh:
-            await _has_seen(afresh, lengths, REREAD_S)
-            return {session_id: _events(afresh, session_id) for session_id in lengths}
 
     async def _transcript(self, session_id: str) -> list[dict[str, Any]]:
         messages: list[dict[str, Any]] = []
@@ -284,31 +272,3 @@ class Load:
         async with asyncio.timeout(HTTP_S * 2), self._http.get(path, params=query) as answer:
             answer.raise_for_status()
             return (await answer.json())["messages"]
-
-
-async def _page(bus: NatsBus, session_id: str, after: int | None) -> EventsPage:
-    return await bus.call(bus_map.EVENTS_AFTER, EventsAfter(ev_seq=after), tenant=TENANT, key=session_id)
-
-
-async def _log(bus: NatsBus, session_id: str) -> list[Event]:
-    log: list[Event] = []
-    while (page := await _page(bus, session_id, len(log))).events:
-        log += [
-            Event(record.ev_seq, record.type, msgspec.json.decode(record.payload), record.time)
-            for record in page.events
-        ]
-    return log
-
-
-async def _has_seen(subscriber: Subscriber, lengths: dict[str, int], patience: float) -> bool:
-    until = clock().time() + patience
-    while any(len(subscriber.seen[session_id]) < length for session_id, length in lengths.items()):
-        if clock().time() > until:
-            return False
-        await asyncio.sleep(0.1)
-    return True
-
-
-def _events(subscriber: Subscriber, session_id: str) -> list[Event]:
-    told = zip(subscriber.seen[session_id], subscriber.payloads[session_id], strict=True)
-    return [Event(number, name, msgspec.json.decode(data)) for (number, name), data in told]
