@@ -6,7 +6,7 @@ clients then costs one call each.
 
 import asyncio
 import socket
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
@@ -98,21 +98,26 @@ class SocketWire(_Line):
     """A WebSocket without compression (RFC 6455, 5.2: a server's frames are not masked)."""
 
     __slots__ = ("_socket",)
+    # Of all sockets: the text that was framed last, and its frame.
+    _last: ClassVar[tuple[bytes, bytes]] = (b"", b"")
 
     def __init__(self, request: web.Request, socket: web.WebSocketResponse, writer: AbstractStreamWriter) -> None:
         super().__init__(request, writer)
         self._socket = socket
 
     def put(self, data: bytes, frame: Frame | None) -> None:  # noqa: ARG002 - the other wire needs it
-        """Put a frame on its way, as text."""
-        self._write(_TEXT, data)
+        """Put a frame on its way, as text; the same bytes for many sockets in a row get their head once."""
+        if SocketWire._last[0] is not data:
+            SocketWire._last = (data, _head(_TEXT, len(data)) + data)
+        self._write(SocketWire._last[1])
 
     def say_goodbye(self, code: int, reason: str) -> None:
         """Send the close frame.
 
         aiohttp's own `close` would end the connection under a reader at once, and so could lose the frame.
         """
-        self._write(_CLOSE, code.to_bytes(2, "big") + reason.encode())
+        data = code.to_bytes(2, "big") + reason.encode()
+        self._write(_head(_CLOSE, len(data)) + data)
 
     def hang_up(self) -> None:
         """End the connection of a client that has answered our goodbye.
@@ -122,10 +127,10 @@ class SocketWire(_Line):
         """
         self._transport.close()
 
-    def _write(self, kind: int, data: bytes) -> None:
+    def _write(self, framed: bytes) -> None:
         # After the closing handshake, whoever began it, nothing may follow.
         if not self._socket.closed and not self._transport.is_closing():
-            self._transport.write(_head(kind, len(data)) + data)
+            self._transport.write(framed)
 
 
 class StreamWire(_Line):
