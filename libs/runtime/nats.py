@@ -170,6 +170,8 @@ class NatsBus:
         subscription = await self._client.subscribe(  # pyright: ignore[reportUnknownMemberType]
             f"desk.live.*.*.v1.{tenant}.{key}", future=straight
         )
+        # The client makes a queue all the same, 3 KB for each session that is followed, which nothing is ever put into.
+        subscription._pending_queue = None  # pyright: ignore  # noqa: PGH003, SLF001
         await self._flush()
         return subscription
 
