@@ -56,6 +56,17 @@ OUTBOX_READY = Live("session", "outbox_ready", session.OutboxReady)  # doorbell,
 SNAPSHOT = Rpc("agent", "snapshot", agent.AskSnapshot, agent.Snapshot, timeout=1.0, quiet=True)
 TURN_FRAME = Live("agent", "frame", agent.TurnFrame)
 RECALL = Rpc("agent", "recall", agent.AskFacts, agent.KnownFacts, timeout=1.0)  # key: the session; any agent answers
+LIST_MEMORIES = Rpc("agent", "list_memories", agent.ListMemories, agent.MemoryList)  # this and the next three: no key
+ERASE_MEMORIES = Rpc("agent", "erase_memories", agent.EraseMemories, agent.MemoriesErased)
+LIST_APPROVALS = Rpc("agent", "list_approvals", agent.ListApprovals, agent.ApprovalPage)
+USAGE = Rpc("agent", "usage", agent.AskUsage, agent.UsageReport)
+DECIDE_APPROVAL = Rpc("agent", "decide_approval", agent.DecideApproval, agent.Approval)  # key: the approval
+
+# --- agent: events (key: the session, or none), from its event log; `ev_seq` grows, with gaps
+MEMORY_CHANGED = Event("agent", "memory_changed", agent.MemoryChanged)
+APPROVAL_REQUESTED = Event("agent", "approval_requested", agent.ApprovalRequested)
+APPROVAL_DECIDED = Event("agent", "approval_decided", agent.ApprovalDecided)
+USAGE_RECORDED = Event("agent", "usage_recorded", agent.UsageRecorded)
 
 # --- gateway: live, told to the other gateways (key: the session)
 TYPING = Live("gateway", "typing", gateway.Typing)
@@ -63,6 +74,7 @@ PRESENCE = Live("gateway", "presence", gateway.Presence)
 
 # --- knowledge; attachments: asked by the gateway, `texts` by agents (key: the session)
 SEARCH = Rpc("knowledge", "search", knowledge.Search, knowledge.SearchResult)
+LIST_GAPS = Rpc("knowledge", "list_gaps", knowledge.ListGaps, knowledge.GapPage)  # no key
 REGISTER_ATTACHMENT = Rpc("attachments", "register", attachments.Register, attachments.Attachment)
 DESCRIBE_ATTACHMENTS = Rpc("attachments", "describe", attachments.Describe, attachments.Described)
 RESOLVE_ATTACHMENTS = Rpc("attachments", "resolve", attachments.Resolve, attachments.Resolved)

@@ -14,6 +14,10 @@ ATTACHMENT = "att"
 DOCUMENT = "doc"
 TICKET = "tick"
 NOTE = "note"
+MEMORY = "mem"
+APPROVAL = "appr"
+USAGE = "use"
+GAP = "gap"
 
 _ULID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+")

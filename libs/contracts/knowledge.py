@@ -1,5 +1,6 @@
 """What the knowledge service is asked and tells: passages that may answer a question."""
 
+from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
@@ -46,3 +47,32 @@ class SearchResult(Struct, frozen=True, kw_only=True):
     sources: list[Source]
     method: str
     model: str
+
+
+class Gap(Struct, frozen=True, kw_only=True):
+    """A question that the documents did not answer.
+
+    Attributes:
+        question: in the words of whoever asked it last.
+        count: how often it was asked, compared without case, accents and punctuation.
+    """
+
+    gap_id: str
+    question: str
+    count: int
+    first_asked_at: datetime
+    last_asked_at: datetime
+
+
+class ListGaps(Struct, frozen=True, kw_only=True):
+    """Ask for a tenant's gaps, most wanted first."""
+
+    limit: int = 20
+    offset: int = 0
+
+
+class GapPage(Struct, frozen=True):
+    """Some of a tenant's gaps, and how many there are in all."""
+
+    gaps: list[Gap]
+    total: int

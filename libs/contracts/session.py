@@ -26,11 +26,16 @@ class Escalation(Struct, frozen=True, kw_only=True):
     Attributes:
         reasons: stable words such as `asked_for_person` or `legal`, for people and machines.
         category: what it is about: `general`, `billing`, `legal`, `security`, `complaint`, `urgent`.
+        score: how much speaks for a person, 0..1; says nothing about the answer (`confidence`) nor about what was found
+            (`relevance_score`).
+        evidence: what the customer wrote that says so, or what happened, in their order.
     """
 
     reasons: list[str]
     category: str = "general"
     priority: Priority = "normal"
+    score: float = 1.0
+    evidence: list[str] = []
 
 
 class Ticket(Struct, frozen=True, kw_only=True):
@@ -38,6 +43,7 @@ class Ticket(Struct, frozen=True, kw_only=True):
 
     Attributes:
         operator: who has taken the conversation over; None while nobody has.
+        score, evidence: as the `Escalation` had them.
         claimed_at: when that was.
         closed_at: when the conversation went back to the agent, or ended.
     """
@@ -52,6 +58,8 @@ class Ticket(Struct, frozen=True, kw_only=True):
     operator: str | None = None
     claimed_at: datetime | None = None
     closed_at: datetime | None = None
+    score: float = 1.0
+    evidence: list[str] = []
 
 
 class Session(Struct, frozen=True, kw_only=True):

@@ -8,7 +8,14 @@ from typing import Any
 
 from msgspec import Struct
 
-from .bus_map import MESSAGE_ADDED, SESSION_DELETED
+from .bus_map import (
+    APPROVAL_DECIDED,
+    MESSAGE_ADDED,
+    SESSION_DELETED,
+    SESSION_OPENED,
+    SESSION_STATUS_CHANGED,
+    TURN_COMPLETED,
+)
 from .channels import Event
 
 _DAY_S = 24 * 3600
@@ -87,7 +94,12 @@ def _durable(service: str, event: Event[Any], why: str) -> Consumer:
 
 
 CONSUMERS: list[Consumer] = [
+    _durable("agent", SESSION_OPENED, "prepares what the first answer needs of the session's user"),
+    _durable("agent", SESSION_STATUS_CHANGED, "forgets what a session that has ended was about"),
     _durable("agent", SESSION_DELETED, "forgets what was remembered of the session"),
     _durable("attachments", MESSAGE_ADDED, "binds uploads to the message that names them"),
     _durable("attachments", SESSION_DELETED, "removes the session's uploads and their bytes"),
+    _durable("knowledge", SESSION_DELETED, "forgets the session's part in what the documents do not answer"),
+    _durable("knowledge", TURN_COMPLETED, "notes what the documents do not answer"),
+    _durable("session", APPROVAL_DECIDED, "tells a colleague's decision in its conversation"),
 ]

@@ -153,7 +153,9 @@ class Database:
 
     async def probe_tables(self) -> str:
         """Prepare every statement, so that a missing table or column shows before a customer meets it."""
-        async with self.connection() as work:
+        # In a transaction: outside of one, asyncpg leaves a connection that has only prepared in a state where the next
+        # transaction on it cannot choose its isolation.
+        async with self.begin() as work:
             for sql in self._queries.values():
                 try:
                     await work.raw.prepare(sql)

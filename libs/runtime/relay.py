@@ -35,7 +35,8 @@ class Relay:
 
     The service's `queries.sql` has three statements: `relay_lock` (true where this connection now holds the lock),
     `unpublished_events` ($1: how many; gives id, session_id, ev_seq, type, version, tenant, payload, created_at,
-    final) and `mark_published` ($1: ids). After a row that is `final` nothing of its session stays in EVENTS but itself.
+    final) and `mark_published` ($1: ids). After a row that is `final` nothing of its session stays in EVENTS but itself; a row without a
+    payload is not published: it takes what this owner has published of its session out of EVENTS.
     """
 
     def __init__(self, owner: str, database: Database, bus: NatsBus) -> None:
@@ -123,9 +124,13 @@ class Relay:
     async def _publish_one(self, row: Row) -> None:
         subject = f"desk.evt.{self._owner}.{row['type']}.v{row['version']}.{row['tenant']}.{row['session_id']}"
         parse_subject(subject)
+        if row["payload"] is None:
+            await self._bus.jetstream.purge_stream(EVENTS.name, subject=self._all_of(row))
+            return
         message_id = f"{row['session_id']}:{row['ev_seq']}"
         headers = {
-            "Nats-Msg-Id": message_id,
+            # Each owner numbers its own events: the broker must not take one's for a repeat of another's.
+            "Nats-Msg-Id": message_id if self._owner == "session" else f"{self._owner}:{message_id}",
             "ce-specversion": "1.0",
             "ce-id": message_id,
             "ce-type": f"desk.{self._owner}.{row['type']}.v{row['version']}",
@@ -139,5 +144,7 @@ class Relay:
         jetstream = self._bus.jetstream
         ack = await jetstream.publish(subject, row["payload"].encode(), headers=headers, stream=EVENTS.name)
         if row["final"]:
-            earlier = f"desk.evt.{self._owner}.*.*.{row['tenant']}.{row['session_id']}"
-            await jetstream.purge_stream(EVENTS.name, seq=ack.seq, subject=earlier)
+            await jetstream.purge_stream(EVENTS.name, seq=ack.seq, subject=self._all_of(row))
+
+    def _all_of(self, row: Row) -> str:
+        return f"desk.evt.{self._owner}.*.*.{row['tenant']}.{row['session_id']}"

@@ -13,6 +13,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 PREFIX = "DESKBUS_"
+# What is named by whoever declares tools, and read by the agent alone.
+TOOL_SECRETS = "DESKBUS_TOOL_SECRET_"
 Environment = Literal["development", "testing", "staging", "production"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 S = TypeVar("S", bound="CommonSettings")
@@ -103,6 +105,11 @@ def variable_names(kind: type[CommonSettings]) -> set[str]:
     return {PREFIX + field.name.upper() for field in msgspec.structs.fields(kind)}
 
 
+def variables(prefix: str) -> dict[str, str]:
+    """Give the variables of the environment that begin so: secrets whose names an operator chose, or another program's own."""
+    return {name: value for name, value in os.environ.items() if name.startswith(prefix)}
+
+
 def known_names() -> set[str]:
     """Give all names that some process of Deskbus reads; a test keeps the list true."""
     return set((Path(__file__).parent / "known_settings.txt").read_text().split())
@@ -112,7 +119,7 @@ def unknown_names(known: set[str], environ: Mapping[str, str]) -> list[str]:
     """Give a sentence for each `DESKBUS_*` variable that nobody reads, with the nearest one that somebody does."""
     sentences: list[str] = []
     for name in sorted(environ):
-        if name.startswith(PREFIX) and name not in known:
+        if name.startswith(PREFIX) and name not in known and not name.startswith(TOOL_SECRETS):
             near = difflib.get_close_matches(name, known, n=1)
             sentences.append(f"{name} is not a setting" + (f"; did you mean {near[0]}?" if near else ""))
     return sentences

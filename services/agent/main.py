@@ -2,42 +2,81 @@
 
 from pathlib import Path
 
-from libs.contracts.bus_map import SESSION_DELETED
+from libs.contracts.bus_map import SESSION_DELETED, SESSION_OPENED, SESSION_STATUS_CHANGED
 from libs.runtime import tracing
+from libs.runtime.clock import now
 from libs.runtime.consumer import EventConsumer
 from libs.runtime.ids import mint
 from libs.runtime.nats import NatsBus
 from libs.runtime.postgres import Database
+from libs.runtime.relay import Relay
 from libs.runtime.service import NotReady, Scope
-from services.agent import routes
-from services.agent.adapters.extractive import ExtractiveModel
+from libs.runtime.settings import TOOL_SECRETS, variables
+from services.agent import routes, wiring
+from services.agent.adapters.http_tools import HttpTools
 from services.agent.adapters.nats_doorbell import NatsDoorbell
 from services.agent.adapters.nats_revocations import hear_revocations
+from services.agent.adapters.postgres_approvals import PostgresApprovals
+from services.agent.adapters.postgres_journal import PostgresJournal
+from services.agent.adapters.postgres_ledger import PostgresLedger
 from services.agent.adapters.postgres_memories import PostgresMemories
-from services.agent.adapters.scripted import ScriptedModel
+from services.agent.adapters.tool_file import read_tool_file
 from services.agent.app import Capacity, Claim, Claimer, Limits, Means, Memory, Turns
-from services.agent.domain import tools
-from services.agent.domain.script import Pace
+from services.agent.app.approvals import ApprovalDesk
+from services.agent.app.builtin_tools import built_in
+from services.agent.app.spending import Spending
+from services.agent.app.steps import Steps
+from services.agent.app.tools import Registry, UnknownTools
+from services.agent.app.usage import UsageDesk
+from services.agent.domain.tool_declarations import ToolFileFault
 from services.agent.ports import Model
 from services.agent.settings import Settings
 
 # What a drain needs beyond its patience: to give turns back and to leave the doorbell.
 _DRAIN_MARGIN_S = 5.0
+_WRITE_DOWN_S = 6.0
 _SQL = Path(__file__).parent / "sql"
 # A look into memory takes a millisecond or two.
-_DATABASE_POOL = 4
+_DATABASE_POOL = 8
 
 
 async def build(scope: Scope, settings: Settings) -> None:
     """Wire the agent."""
-    memory = await _memory(scope, settings)
+    database = await _database(scope, settings)
     bus = await scope.enter("bus", NatsBus.connect(settings.nats_url, scope.name))
-    model = choose_model(settings)
+    relay = Relay("agent", database, bus)
+    memory = Memory(PostgresMemories(database), scope.log)
+    approvals = PostgresApprovals(database, relay.wake, lasts_s=settings.approval_s)
+    ledger = PostgresLedger(database, relay.wake)
+    desks = routes.Desks(memory, ApprovalDesk(approvals), UsageDesk(ledger))
+    spending = Spending(
+        ledger, scope.log, mint, budgets=settings.budgets, tool_calls=settings.tool_calls_per_turn,
+        sweeps=(desks.approvals.sweep, ledger.sweep),
+    )  # fmt: skip
+    registry = await _registry(scope, settings, bus, memory)
+    journal = PostgresJournal(database)
+    steps = Steps(registry, journal, approvals, scope.log, mint, now, approval_s=settings.approval_s)
     means = Means(
-        caller=bus, announcer=bus, model=model, log=scope.log, agent_id=scope.instance, limits=_limits(settings),
-        memory=memory,
+        caller=bus, announcer=bus, model=await _model(scope, settings, spending, steps), log=scope.log, agent_id=scope.instance,
+        limits=_limits(settings), memory=memory, allowed_links=frozenset(settings.allowed_links),
     )  # fmt: skip
     turns = Turns(means, mint)
+    claimer = _claimer(scope, settings, bus, turns)
+
+    await hear_revocations(bus, scope.instance, turns.revoke)
+    await routes.serve(bus, scope, turns, desks)
+    _listen(scope, bus, memory)
+    scope.spawn("ledger", spending.run)
+    scope.spawn("relay", relay.run)
+    scope.on_drain("turns", lambda: claimer.drain(settings.agent_drain_s), settings.agent_drain_s + _DRAIN_MARGIN_S)
+    scope.on_drain("ledger", spending.drained, _WRITE_DOWN_S)
+    scope.on_drain("used memories", memory.settle, _WRITE_DOWN_S)
+    scope.on_drain("relay", relay.drained, _WRITE_DOWN_S)
+    scope.on_drain("tools", registry.close, _WRITE_DOWN_S)
+
+
+def _claimer(scope: Scope, settings: Settings, bus: NatsBus, turns: Turns) -> Claimer:
+    """Claim turns and answer them for as long as the service lives."""
 
     async def in_its_trace(claim: Claim) -> None:
         tracing.follow(claim.turn.traceparent)
@@ -53,66 +92,72 @@ async def build(scope: Scope, settings: Settings) -> None:
         capacity=_capacity(settings),
     )
 
-    _checks(scope, bus, model, claimer, settings)
-    await hear_revocations(bus, scope.instance, turns.revoke)
-    await routes.serve(bus, scope, turns, memory)
-
-    bus.on_reconnect(claimer.ring)
-    scope.spawn("claims", claimer.run)
-    scope.spawn("forgetting", EventConsumer(bus, "agent", SESSION_DELETED, memory.forget).run)
-    scope.on_drain("turns", lambda: claimer.drain(settings.agent_drain_s), settings.agent_drain_s + _DRAIN_MARGIN_S)
-
-
-def _checks(scope: Scope, bus: NatsBus, model: Model, claimer: Claimer, settings: Settings) -> None:
-    """Say in readiness what answers are made with."""
-
-    async def about_model() -> str:
-        return model.about
-
-    async def about_tools() -> str:
-        return f"{len(tools.ALL)}: {', '.join(tools.ALL)}"
-
     async def about_slots() -> str:
         return f"{claimer.taken} of {settings.agent_slots} taken"
 
     scope.check("Message Bus", bus.ping)
-    scope.check("Language Model", about_model)
-    scope.check("Agent Tools", about_tools)
     scope.check("Agent Slots", about_slots)
+    bus.on_reconnect(claimer.ring)
+    scope.spawn("claims", claimer.run)
+    return claimer
 
 
-async def _memory(scope: Scope, settings: Settings) -> Memory:
-    """Open the database that memories are kept in."""
+def _listen(scope: Scope, bus: NatsBus, memory: Memory) -> None:
+    """Hear what becomes of sessions, and write down which memories were used."""
+    scope.spawn("preparing", EventConsumer(bus, "agent", SESSION_OPENED, memory.prepare).run)
+    scope.spawn("clearing", EventConsumer(bus, "agent", SESSION_STATUS_CHANGED, memory.clear).run)
+    scope.spawn("forgetting", EventConsumer(bus, "agent", SESSION_DELETED, memory.forget).run)
+    scope.spawn("used memories", memory.run)
+
+
+async def _database(scope: Scope, settings: Settings) -> Database:
     connecting = Database.connect(settings.database_url, "agent", _SQL, pool_size=_DATABASE_POOL)
     database = await scope.enter("database", connecting)
     scope.check("Database", database.probe)
     scope.check("Tables", database.probe_tables)
-    return Memory(PostgresMemories(database), scope.log)
+    return database
 
 
-def choose_model(settings: Settings) -> Model:
-    """Give the model that settings name.
+async def _registry(scope: Scope, settings: Settings, bus: NatsBus, memory: Memory) -> Registry:
+    """Register the tools: ours, and those that a file declares.
 
     Raises:
-        NotReady: the scripted model in production, where customers could make the process crash with their words.
+        NotReady: the file has faults, or settings enable a tool that there is not.
     """
-    if settings.model == "scripted":
-        if settings.environment == "production":
-            raise NotReady("DESKBUS_MODEL=scripted is for tests and never for production; leave it out or name another")
-        return ScriptedModel(
-            Pace(
-                tokens=settings.scripted_tokens,
-                first_ms=settings.scripted_first_token_ms,
-                interval_ms=settings.scripted_interval_ms,
-            )
-        )
-    return ExtractiveModel()
+    registry = Registry(scope.log, settings.tools)
+    for tool in built_in(bus, memory, passages=settings.knowledge_passages, search_s=settings.knowledge_timeout_s):
+        registry.register(tool)
+    try:
+        if settings.tools_file:
+            declared = read_tool_file(Path(settings.tools_file), variables(TOOL_SECRETS))
+            for tool in HttpTools(declared, scope.log).tools:
+                registry.register(tool)
+        await registry.initialise()
+    except (ToolFileFault, UnknownTools) as fault:
+        raise NotReady(str(fault)) from fault
+    scope.check("Agent Tools", registry.probe)
+    return registry
+
+
+async def _model(scope: Scope, settings: Settings, spending: Spending, steps: Steps) -> Model:
+    """Give the model that settings name, and say in readiness which it is."""
+    if not wiring.is_language_model(settings):
+        model = wiring.own_model(settings)
+
+        async def about() -> str:
+            return model.about
+
+        scope.check("Language Model", about)
+        return model
+    completions = await wiring.deployments(scope, settings)
+    scope.check("Language Model", completions.probe, required=False)
+    return wiring.chat_answers(settings, completions, spending, steps, scope.log)
 
 
 def _limits(settings: Settings) -> Limits:
     return Limits(
         turn_s=settings.turn_timeout_s,
-        first_token_s=settings.first_token_timeout_s,
+        first_token_s=None if wiring.is_language_model(settings) else settings.first_token_timeout_s,
         knowledge_s=settings.knowledge_timeout_s,
         text_interval_s=settings.text_interval_ms / 1000,
         passages=settings.knowledge_passages,

@@ -16,6 +16,7 @@ from .adapters.connections import Connections
 from .adapters.docs import Docs
 from .adapters.event_stream import EventStreams
 from .adapters.http import Http
+from .adapters.http_agent import AgentHttp
 from .adapters.http_export import ExportHttp
 from .adapters.http_operators import OperatorHttp
 from .adapters.middlewares import Edge
@@ -25,6 +26,7 @@ from .adapters.server import Binding, application, serving
 from .adapters.uploads import Files
 from .adapters.websocket import Sockets
 from .app.answering import Answerings
+from .app.approvals import Approvals
 from .app.cancellation import Cancellation
 from .app.chat import Chat
 from .app.export import Export
@@ -32,11 +34,13 @@ from .app.figures import Figures
 from .app.hubs import Hubs
 from .app.idle import IdleWatch
 from .app.knowledge import Knowledge
+from .app.memories import Memories
 from .app.operators import Operators
 from .app.pace import Pace
 from .app.platform import Platform, Statistics
 from .app.sessions import Sessions
 from .app.uploads import Uploads
+from .app.usage import Usage
 from .domain.rates import networks
 from .domain.uploads import UploadLimits
 from .routes import Route, served
@@ -70,13 +74,12 @@ async def build(scope: Scope, settings: Settings) -> None:
         cancellation=Cancellation(chat, hubs), streams=streams, files=files, limits=settings.limits,
         figures=_figures(scope, bus) if settings.telemetry_enabled else None,
     )  # fmt: skip
-    operators = OperatorHttp(Operators(bus, TENANT, mint, limits=settings.limits), settings.limits)
 
     routes = served(api=settings.api_prefix, debug=settings.shows_docs)
     pacing = _pacing(limiter, settings, routes)
     edge = Edge(pacing, mint=mint, log=scope.log, statistics=statistics, cors_origins=settings.cors_origins)
     binding = Binding(
-        http, operators, ExportHttp(Export(bus, TENANT, now)), sockets, streams, files,
+        http, *_for_operators(settings, bus), ExportHttp(Export(bus, TENANT, now)), sockets, streams, files,
         Docs(routes, scope.version, settings.limits), Pages(settings.api_prefix, settings.limits),
         admin_token=settings.admin_token, draining=lambda: scope.draining,
     )  # fmt: skip
@@ -109,6 +112,11 @@ def _streams(scope: Scope, chat: Chat, hubs: Hubs, connections: Connections) -> 
     return EventStreams(
         Answerings(chat, hubs, mint=mint, now=now), hubs, connections, mint=mint, now=now, log=scope.log
     )
+
+
+def _for_operators(settings: Settings, bus: NatsBus) -> tuple[OperatorHttp, AgentHttp]:
+    operators = OperatorHttp(Operators(bus, TENANT, mint, limits=settings.limits), settings.limits)
+    return operators, AgentHttp(Memories(bus, TENANT), Approvals(bus, TENANT), Usage(bus, TENANT, now), settings.limits)
 
 
 def _platform(scope: Scope, settings: Settings, bus: NatsBus, statistics: Statistics) -> Platform:

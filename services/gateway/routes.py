@@ -23,6 +23,7 @@ class Route(NamedTuple):
 
 
 # An id may be empty here, so that `/api/sessions//...` of a faulty client is told what is wrong with it.
+_USER = "/api/users/{user_id:[^/]*}"
 _SESSION = "/api/sessions/{id:[^/]*}"
 _CHAT = "/api/chat/sessions/{id:[^/]*}"
 
@@ -42,6 +43,13 @@ ROUTES = [
     Route("GET", f"{_SESSION}/notes", "list_notes", admin=True),
     Route("GET", "/api/escalations", "list_escalations", admin=True),
     Route("GET", "/api/escalations/{ticket_id}", "get_escalation", admin=True),
+    Route("GET", "/api/approvals", "list_approvals", admin=True),
+    Route("POST", "/api/approvals/{approval_id}", "decide_approval", admin=True),
+    Route("GET", f"{_USER}/memories", "list_memories", admin=True),
+    Route("DELETE", f"{_USER}/memories", "erase_memories", admin=True),
+    Route("DELETE", f"{_USER}/memories/{{memory_id}}", "erase_memory", admin=True),
+    Route("GET", "/api/usage", "usage", admin=True),
+    Route("GET", "/api/knowledge/gaps", "list_gaps", admin=True),
     Route("POST", f"{_CHAT}/cancel", "cancel"),
     Route("POST", f"{_CHAT}/messages", "send_message"),
     Route("GET", f"{_CHAT}/messages", "history"),

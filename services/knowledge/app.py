@@ -1,9 +1,13 @@
-"""What the knowledge service does: find the passages nearest to a question, and keep the index true to the store."""
+"""What the knowledge service does: find passages for a question, keep the index true to the store, note what is missing."""
 
 from collections.abc import Sequence
 
 from libs.contracts.context import Context
-from libs.contracts.knowledge import Search, SearchResult, Source
+from libs.contracts.errors import FieldError, Invalid
+from libs.contracts.ids import GAP
+from libs.contracts.knowledge import GapPage, ListGaps, Search, SearchResult, Source
+from libs.contracts.session import SessionDeleted, TurnCompleted
+from libs.runtime.ids import mint
 
 from .domain import (
     Document,
@@ -16,11 +20,13 @@ from .domain import (
     split,
     supported,
     threshold,
+    unanswered,
 )
-from .ports import DocumentStore, Embedder, Results, VectorIndex
+from .ports import DocumentStore, Embedder, GapStore, Results, VectorIndex
 
 _BATCH = 64
 _FILTERED_FROM = 100
+_MOST_LISTED = 100
 
 
 class App:
@@ -129,3 +135,43 @@ class App:
             for passage, vector in zip(passages, vectors, strict=True)
         ]
         await self._index.upsert(points)
+
+
+class Gaps:
+    """The use cases about what the documents do not answer."""
+
+    def __init__(self, store: GapStore) -> None:
+        self._store = store
+
+    async def note(self, event: TurnCompleted, ctx: Context) -> None:
+        """Note the question of an answer that says that it found nothing; once for each turn.
+
+        Raises:
+            Unavailable: it could not be done now.
+        """
+        if asked := unanswered(event):
+            await self._store.note(ctx.tenant, ctx.key, asked, mint(GAP))
+
+    async def forget(self, event: SessionDeleted, ctx: Context) -> None:
+        """Forget what was asked in a session that was deleted.
+
+        Raises:
+            Unavailable: it could not be done now.
+        """
+        await self._store.forget(ctx.tenant, event.session_id)
+
+    async def list_gaps(self, request: ListGaps, ctx: Context) -> GapPage:
+        """List a tenant's gaps, most wanted first.
+
+        Raises:
+            Invalid: `invalid_request`.
+        """
+        if not 1 <= request.limit <= _MOST_LISTED:
+            raise _invalid("limit", f"must be 1 to {_MOST_LISTED}")
+        if request.offset < 0:
+            raise _invalid("offset", "must be 0 or more")
+        return GapPage(*await self._store.most_wanted(ctx.tenant, request.limit, request.offset))
+
+
+def _invalid(field: str, why: str) -> Invalid:
+    return Invalid("invalid_request", f"{field} {why}", errors=[FieldError(["query", field], why)])

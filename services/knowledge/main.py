@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
+from libs.contracts.bus_map import SESSION_DELETED, TURN_COMPLETED
 from libs.runtime.cache import Cache
+from libs.runtime.consumer import EventConsumer
 from libs.runtime.nats import NatsBus
 from libs.runtime.postgres import Database
 from libs.runtime.service import NotReady, Scope
@@ -14,8 +16,9 @@ from .adapters.cached_embedder import CachedEmbedder
 from .adapters.cached_results import CachedResults
 from .adapters.fastembed_embedder import FastembedEmbedder
 from .adapters.postgres_documents import PostgresDocuments
+from .adapters.postgres_gaps import PostgresGaps
 from .adapters.qdrant_edge_index import QdrantEdgeIndex
-from .app import App
+from .app import App, Gaps
 from .domain import Document, read_document
 from .ports import Embedder, EmbedderFault, IndexLocked, IndexMismatch, VectorIndex
 from .settings import Settings
@@ -40,11 +43,23 @@ async def build(scope: Scope, settings: Settings) -> None:
         PostgresDocuments(database),
         CachedResults(cache, settings.cache_ttl_s),
     )
+    gaps = Gaps(PostgresGaps(database))
 
     if restored := await app.restore_index():
         scope.log.info("index_restored", passages=restored)
     if settings.seeds and (seeded := await app.seed(_example_documents())):
         scope.log.info("example_documents_loaded", documents=seeded)
+
+    _check_engines(scope, settings, index, embedder)
+    scope.check("Message broker", bus.ping)
+    scope.check("Redis Cache", cache.probe, required=False)
+    await routes.serve(bus, app, gaps, scope)
+    scope.spawn("gaps", EventConsumer(bus, "knowledge", TURN_COMPLETED, gaps.note).run)
+    scope.spawn("forgetting", EventConsumer(bus, "knowledge", SESSION_DELETED, gaps.forget).run)
+
+
+def _check_engines(scope: Scope, settings: Settings, index: VectorIndex, embedder: Embedder) -> None:
+    """Say in readiness what questions are answered with."""
 
     async def probe_index() -> str:
         await index.ping()
@@ -58,9 +73,6 @@ async def build(scope: Scope, settings: Settings) -> None:
 
     scope.check("Vector Index", probe_index)
     scope.check("Embedding Model", probe_embedder)
-    scope.check("Message broker", bus.ping)
-    scope.check("Redis Cache", cache.probe, required=False)
-    await routes.serve(bus, app, scope)
 
 
 def _example_documents() -> list[Document]:

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from libs.contracts.errors import Unavailable
-from libs.contracts.knowledge import SearchResult
-from services.knowledge.domain import Document, EmbeddingModel, FoundPassage, Hit, Passage, Point, Vector
+from libs.contracts.knowledge import Gap, SearchResult
+from services.knowledge.domain import Document, EmbeddingModel, FoundPassage, Hit, Passage, Point, Unanswered, Vector
 
 
 class EmbedderFault(Exception):
@@ -137,6 +137,29 @@ class DocumentStore(Protocol):
 
     async def count(self) -> int:
         """How many passages there are, of all tenants."""
+        ...
+
+
+class GapStore(Protocol):
+    """Questions that the documents did not answer. Every method raises Unavailable where it cannot work."""
+
+    async def note(self, tenant: str, session_id: str, asked: Unanswered, new_id: str) -> None:
+        """Note a question, once for each turn; never one of a session that was forgotten.
+
+        Args:
+            tenant: whose documents did not answer.
+            session_id: where it was asked.
+            asked: the question.
+            new_id: the gap's id, where there is none like it.
+        """
+        ...
+
+    async def forget(self, tenant: str, session_id: str) -> None:
+        """Forget what was asked in a session, and the gaps that nobody else has asked about. Twice is once."""
+        ...
+
+    async def most_wanted(self, tenant: str, limit: int, offset: int) -> tuple[list[Gap], int]:
+        """Give a page of a tenant's gaps, asked most often first, last asked first of these, and how many there are."""
         ...
 
 

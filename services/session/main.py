@@ -4,11 +4,12 @@ import asyncio
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
-from libs.contracts.bus_map import OUTBOX_READY
+from libs.contracts.bus_map import APPROVAL_DECIDED, OUTBOX_READY
 from libs.contracts.context import Context
 from libs.contracts.errors import DeskError
 from libs.contracts.session import OutboxReady
 from libs.runtime.cache import Cache
+from libs.runtime.consumer import EventConsumer
 from libs.runtime.nats import NatsBus
 from libs.runtime.postgres import Database
 from libs.runtime.relay import Relay
@@ -60,6 +61,7 @@ async def build(scope: Scope, settings: Settings) -> None:
     await routes.serve(bus, app, scope)
     scope.spawn("relay", relay.run)
     scope.spawn("sweeper", sweep)
+    scope.spawn("decisions", EventConsumer(bus, "session", APPROVAL_DECIDED, app.tell_decision).run)
     scope.spawn("timers", timers.run)
     scope.spawn("snapshots", snapshots.run)
     scope.on_drain("relay", relay.drained, timeout=5)

@@ -93,8 +93,8 @@ class Records(Protocol):
         """Read a message."""
         ...
 
-    async def waiting_seqs(self, session_id: str) -> list[int]:
-        """Give the `seq` of the messages that no turn has taken up."""
+    async def waiting_seqs(self, session_id: str, *, allowed_only: bool = False) -> list[int]:
+        """Give the `seq` of the messages that no turn has taken up, or only of actions that a colleague has allowed."""
         ...
 
     async def for_turn(self, session_id: str, turn_id: str, limit: int) -> tuple[list[Message], list[Message]]:

@@ -6,29 +6,14 @@ import json
 import urllib.request
 from typing import TYPE_CHECKING, Any, Self
 
+from .tab import Tab
+
 if TYPE_CHECKING:
-    from playwright.sync_api import ConsoleMessage, Locator, Page
+    from playwright.sync_api import Locator
 
 
-class ChatPage:
-    """One tab.
-
-    Attributes:
-        complaints: what the console held of errors and warnings.
-        expected: a pattern of complaints that belong to the test.
-    """
-
-    def __init__(self, page: Page, url: str, expected: str = "") -> None:
-        self.page = page
-        self.url = url
-        self.complaints: list[str] = []
-        self.expected = expected
-        page.on("console", self._hear)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-
-    def _hear(self, message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"}:
-            self.complaints.append(f"{message.text} ({message.location.get('url', '')})")
+class ChatPage(Tab):
+    """One tab with the chat page."""
 
     def go(self) -> Self:
         """Load the page."""

@@ -137,6 +137,26 @@ def test_standing_follows_each_frame_and_is_announced_once(system: System, open_
     assert len(announced) == len(set(announced))
 
 
+def test_a_decision_of_a_colleague_is_a_quiet_note(system: System, open_page: Open) -> None:
+    chat = open_page(system, load=False)
+    lines = told_by(chat.page)
+    chat.go().connected()
+    said = "A colleague allowed the requested action: <b>Refund</b> an order."
+    tell(lines, "message_added", message=message(1, "user", "Please refund my order."))
+    tell(lines, "message_added", message=message(2, "system", said, metadata={"decision": "approved"}))
+    note = chat.page.locator(".message.system")
+    expect(note.locator(".body")).to_have_text(said)
+    expect(note.locator("button, time, b")).to_have_count(0)
+    expect(chat.page.locator("#announcer")).to_contain_text(f"Notice: {said}")
+    box, column = note.locator(".body").bounding_box(), chat.page.locator("#transcript").bounding_box()
+    assert box is not None
+    assert column is not None
+    assert abs((box["x"] + box["width"] / 2) - (column["x"] + column["width"] / 2)) < 3
+    # What comes back with the history is the same one.
+    tell(lines, "message_added", message=message(2, "system", said, metadata={"decision": "approved"}))
+    expect(note).to_have_count(1)
+
+
 def test_what_is_not_for_customers_or_not_known_means_nothing(system: System, open_page: Open) -> None:
     chat = open_page(system, load=False)
     lines = told_by(chat.page)

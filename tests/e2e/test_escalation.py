@@ -27,10 +27,12 @@ async def memories(system: System, session_id: str) -> list[tuple[str, str]]:
     """Read what the agent's own table holds of a session."""
     connection = await asyncpg.connect(system.environment["DESKBUS_DATABASE_URL"])
     try:
-        rows = await connection.fetch("select kind, value from agent.memories where session_id = $1", session_id)
+        rows = await connection.fetch(
+            "select label, value from agent.memories where told_in @> array[$1::text]", session_id
+        )
     finally:
         await connection.close()
-    return sorted((row["kind"], row["value"]) for row in rows)
+    return sorted((row["label"], row["value"]) for row in rows)
 
 
 @pytest.mark.parametrize(

@@ -378,6 +378,34 @@ async def test_a_packet_tells_why_what_was_tried_and_what_was_said(talk: Talk) -
     assert (await talk.last("session_escalated"))["summary"] == packet.summary
 
 
+async def test_score_and_evidence_come_back_with_the_ticket_everywhere(talk: Talk) -> None:
+    await talk.post("I will sue you")
+    said = ["I will\n  sue you", *("x" * 250 for _ in range(6))]
+    why = told.Escalation(reasons=["legal"], category="legal", priority="urgent", score=0.87, evidence=said)
+    await talk.complete(await talk.claim(), escalation=why)
+    kept = ["I will sue you", *(["x" * 199 + "…"] * 4)]
+    ticket = (await talk.session()).escalation
+    assert ticket is not None
+    assert (ticket.score, ticket.evidence) == (0.87, kept)
+    packet = await talk.ticket(ticket.ticket_id)
+    assert (packet.ticket, packet.session.escalation) == (ticket, ticket)
+    assert 'Evidence: "I will sue you"; "xxx' in packet.summary
+    assert ticket in (await talk.tickets(status="open", limit=100)).tickets
+    for name in ("session_escalated", "turn_completed"):
+        told_of = (await talk.last(name))["ticket"]
+        assert (told_of["score"], told_of["evidence"]) == (0.87, kept)
+    claimed = (await talk.take_over()).escalation
+    assert claimed is not None
+    assert (claimed.score, claimed.evidence) == (0.87, kept)
+    assert (await talk.session()).escalation == claimed
+    await talk.release()
+    closed = (await talk.ticket(ticket.ticket_id)).ticket
+    assert (closed.status, closed.score, closed.evidence) == ("closed", 0.87, kept)
+    by_hand = (await talk.set_status("escalated")).escalation
+    assert by_hand is not None
+    assert (by_hand.score, by_hand.evidence) == (1.0, [])
+
+
 async def test_a_ticket_that_is_not_there_or_another_tenants_is_not_found(talk: Talk) -> None:
     ticket = (await talk.take_over()).escalation
     assert ticket is not None

@@ -70,9 +70,10 @@ class Broadcast:
 
     def write(self, piece: str) -> None:
         """Add to the text; it is told soon."""
-        self._draft.write(printable(piece))
-        self.pieces += 1
-        self._untold.set()
+        if piece:
+            self._draft.write(printable(piece))
+            self.pieces += 1
+            self._untold.set()
 
     async def run(self) -> None:
         """Tell the text as it grows, until cancelled."""

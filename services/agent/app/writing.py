@@ -12,10 +12,11 @@ from libs.contracts.errors import DeskError
 from libs.contracts.frames import Sources
 from libs.contracts.knowledge import Search, Source
 from libs.contracts.session import Answer, ClaimedTurn
-from services.agent.domain import escalation, files, history, question, replies, tools
+from services.agent.domain import escalation, evidence, files, history, question, replies, tools
 from services.agent.domain.escalation import HandOver
 from services.agent.domain.facts import Fact
-from services.agent.domain.prompt import Outcome, Prompt, cited
+from services.agent.domain.filters import LinkStripper
+from services.agent.domain.prompt import Notice, Outcome, Prompt, cited
 from services.agent.ports import Log, Model, ModelFault
 
 from .broadcast import Broadcast
@@ -24,17 +25,25 @@ from .reading import read_files
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """What an attempt may take; times in seconds."""
+    """What an attempt may take; times in seconds.
+
+    Attributes:
+        first_token_s: None where the model keeps time itself, call by call.
+    """
 
     turn_s: float = 120.0
-    first_token_s: float = 15.0
+    first_token_s: float | None = 15.0
     knowledge_s: float = 3.0
     text_interval_s: float = 0.035
     passages: int = 5
 
 
 class Means(Struct, frozen=True, kw_only=True):
-    """What attempts are made with."""
+    """What attempts are made with.
+
+    Attributes:
+        allowed_links: hosts to which an answer may hold links.
+    """
 
     caller: Caller
     announcer: Announcer
@@ -43,6 +52,7 @@ class Means(Struct, frozen=True, kw_only=True):
     agent_id: str
     limits: Limits
     memory: Memory
+    allowed_links: frozenset[str] = frozenset()
 
 
 class Fault(Exception):
@@ -101,6 +111,9 @@ class Writing:
             Prompt(
                 turn_id=turn.turn_id,
                 attempt=turn.attempt,
+                tenant=turn.tenant,
+                session_id=turn.session_id,
+                user_id=turn.user_id,
                 questions=turn.questions,
                 history=self._history,
                 passages=passages,
@@ -110,10 +123,11 @@ class Writing:
         )
         return Answer(
             content=show.text,
-            sources=cited(passages, outcome.used),
+            sources=cited([*passages, *outcome.found], outcome.used),
             confidence=outcome.confidence,
             tools_used=[*tools.looked_up(turn.questions, known), *outcome.tools_used],
             metadata={"model": self._means.model.name, **outcome.metadata, "attempt": turn.attempt},
+            escalation=outcome.escalation,
         )
 
     async def _hand_over(self, decision: HandOver) -> Answer:
@@ -139,7 +153,9 @@ class Writing:
 
     async def _search(self) -> list[Source]:
         turn, limits = self._turn, self._means.limits
-        wanted = Search(query=question.query(turn.questions, self._history), limit=limits.passages)
+        # Whether it is near enough is judged with the question at hand (`domain.sufficiency`), not by the search alone.
+        query = question.query(turn.questions, self._history)
+        wanted = Search(query=query, limit=limits.passages, min_score=evidence.UNRELATED)
         try:
             found = await self._means.caller.call(SEARCH, wanted, tenant=turn.tenant, timeout=limits.knowledge_s)
         except DeskError as error:
@@ -150,6 +166,7 @@ class Writing:
     async def _stream(self, prompt: Prompt) -> Outcome:
         """Pass the model's text on as it comes; give what the model says about it."""
         outcome: Outcome | None = None
+        links = LinkStripper(self._means.allowed_links)
         begun, patience = False, asyncio.timeout(self._means.limits.first_token_s)
         try:
             async with (
@@ -160,10 +177,14 @@ class Writing:
                     if isinstance(delta, Outcome):
                         outcome = delta
                         continue
-                    self._broadcast.write(delta)
+                    if isinstance(delta, Notice):
+                        await self._broadcast.status("tool", delta.message)
+                        continue
+                    self._broadcast.write(links.feed(delta))
                     if not (begun or self._broadcast.silent):
                         begun = True
                         patience.reschedule(None)
+                self._broadcast.write(links.finish())
         except ModelFault as fault:
             raise Fault("model", fault.code) from fault
         except Exception as error:

@@ -9,12 +9,15 @@
 | `unhappy_repeatedly` | `complaint` | normal   | the third unhappy message since the last hand-over               |
 | `asked_for_person`   | `general`   | normal   | a person is asked for; `billing` about money, `urgent` in a hurry |
 
-The first reason in this order gives the category, the highest priority counts. `charged_twice` only stands beside
+The first reason in this order gives the category, the highest priority counts. The **score** is how much speaks for a
+person: 1 - (1 - s1)(1 - s2)... over the strengths of the reasons (`_STRENGTHS`), as independent evidence adds up
+("noisy or": Pearl, "Probabilistic Reasoning in Intelligent Systems", 1988); it is no measure of the answer. `charged_twice` only stands beside
 others: help pages can answer it. The words are in `phrases`; a failure of ours is never a reason (R13).
 """
 
 import re
 from collections.abc import Iterable, Sequence
+from math import prod
 
 from msgspec import Struct
 
@@ -37,6 +40,18 @@ _CATEGORIES = {
     "asked_for_person": "general",
 }
 _PRIORITIES: dict[str, Priority] = {"safety": "urgent", "security": "urgent", "legal": "high", "anger": "high"}
+_STRENGTHS = {
+    "safety": 0.99,
+    "security": 0.95,
+    "legal": 0.9,
+    "anger": 0.7,
+    "unhappy_repeatedly": 0.6,
+    "asked_for_person": 0.9,
+    "charged_twice": 0.3,
+}
+# How much of the customer's words goes with a ticket: sentences, and characters of each.
+_MOST_EVIDENCE, _LONGEST_EVIDENCE = 5, 200
+_SENTENCE = re.compile(r"[^.!?;\n]+[.!?;]*")
 _FROM_HIGHEST: list[Priority] = ["urgent", "high", "normal", "low"]
 
 _UNHAPPY = [re.compile(pattern) for pattern in phrases.UNHAPPY]
@@ -56,6 +71,7 @@ def decide(questions: Sequence[Message], history: Sequence[Message] = ()) -> Han
     What was said in the history is not decided again: after a person has given the conversation back, only new words
     count.
     """
+    questions = [message for message in questions if message.role == "user"]
     texts = [signals.fold(message.content) for message in questions]
     found = [signal for text in texts for signal in signals.heard(text)]
     said: dict[str, Language] = {}
@@ -70,10 +86,31 @@ def decide(questions: Sequence[Message], history: Sequence[Message] = ()) -> Han
         said["anger"] = angry[0].language
     if _unhappy_again(texts, history):
         said.setdefault("unhappy_repeatedly", "en")
-    return _handed_over(said, " ".join(texts)) if said else None
+    if not said:
+        return None
+    return _handed_over(said, " ".join(texts), _evidence(questions, found))
 
 
-def _handed_over(said: dict[str, Language], text: str) -> HandOver:
+def _evidence(questions: Sequence[Message], found: Sequence[signals.Signal]) -> list[str]:
+    """Give the sentences that say it, in the customer's own words; the last message where none does so alone."""
+    sentences = [sentence.strip() for message in questions for sentence in _SENTENCE.findall(message.content)]
+    folded = [signals.fold(sentence) for sentence in sentences]
+    telling = [
+        sentence
+        for sentence, text in zip(sentences, folded, strict=True)
+        if any(signal.stands_in(text) for signal in found) or signals.names_only_a_person(text)
+    ]
+    words = telling or [message.content.strip() for message in questions[-1:]]
+    return [text if len(text) <= _LONGEST_EVIDENCE else f"{text[: _LONGEST_EVIDENCE - 2]} …" for text in words][
+        :_MOST_EVIDENCE
+    ]
+
+
+def _score(reasons: Iterable[str]) -> float:
+    return round(1 - prod(1 - _STRENGTHS[reason] for reason in reasons), 3)
+
+
+def _handed_over(said: dict[str, Language], text: str, evidence: list[str]) -> HandOver:
     reasons = [reason for reason in _CATEGORIES if reason in said]
     category = _CATEGORIES[reasons[0]]
     priority = _highest(_PRIORITIES.get(reason, "normal") for reason in reasons)
@@ -84,7 +121,9 @@ def _handed_over(said: dict[str, Language], text: str) -> HandOver:
         category = "billing"
     if _TWICE.search(text):
         reasons.append("charged_twice")
-    escalation = Escalation(reasons=reasons, category=category, priority=priority)
+    escalation = Escalation(
+        reasons=reasons, category=category, priority=priority, score=_score(reasons), evidence=evidence
+    )
     return HandOver(escalation=escalation, language=said[reasons[0]])
 
 

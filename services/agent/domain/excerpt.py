@@ -31,6 +31,22 @@ _KINDS = (
         re.compile(r"[$€£]\s?\d|\d\s?[$€£%]|\bfree\b", re.IGNORECASE),
     ),
 )
+# Here the question must be plain, and any word of the kind will do: "you see its price at checkout".
+_NEEDED = (
+    (
+        re.compile(r"\bhow (?:long|many (?:minutes|hours|days|weeks|months))\b", re.IGNORECASE),
+        re.compile(
+            r"\b(?:minute|hour|day|week|month|year|night|time|long|until|immediate|soon)|\d:\d\d", re.IGNORECASE
+        ),
+    ),
+    (
+        re.compile(r"\bhow (?:much|expensive)\b(?=.*\b(?:costs?|is|are|pay|charged?)\b)|\bprice of\b", re.IGNORECASE),
+        re.compile(
+            r"[$€£%]|\b(?:free|prices?|priced|pricing|costs?|charged?|charges|fees?|pay|paid|cents?|euros?|dollars?)\b",
+            re.IGNORECASE,
+        ),
+    ),
+)
 
 
 def weights(sentences: Sequence[frozenset[str]], asked: Sequence[str]) -> dict[str, float]:
@@ -87,6 +103,13 @@ def quote(sentences: Sequence[str], chosen: Sequence[int]) -> str:
 def tells(sentences: Sequence[str], question: str) -> bool:
     """Say whether a question asks for a duration or a price and one of the sentences gives one."""
     return any(_tells(sentence, question) for sentence in sentences)
+
+
+def lacks(sentences: Sequence[str], question: str) -> bool:
+    """Say whether a question asks for a price or an amount of time and no sentence has anything of the kind."""
+    return any(
+        asks.search(question) and not any(gives.search(sentence) for sentence in sentences) for asks, gives in _NEEDED
+    )
 
 
 def _tells(sentence: str, question: str) -> bool:

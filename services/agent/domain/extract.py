@@ -1,14 +1,14 @@
 """Extracts: a short cited answer put together from passages, with no language model.
 
-**Support**, how well a passage supports an answer to a question, is
+Whether there is an answer at all is `sufficiency`'s to say. A question alone is answered from the passage with most
+evidence (`evidence`), and its **confidence** is the chance that this is the right place (`calibration`). Of several questions
+the search was for all together, so that its relevance says less about each: each is answered where
 
-    0.6 R + 0.4 C    for a turn with one question
-    0.3 R + 0.7 C    with several: the search was for all of them together, so its relevance says less about each
+    0.3 R + 0.7 C >= 0.4
 
-where R is the passage's relevance score stretched so that 0.25 (the cosine of unrelated texts) is 0 and 0.65 (of a
-question and its answer, with MiniLM) is 1, and C the part of the question's content words, weighed by their rarity in
-the passages, that the passage or its title has. A turn's **confidence** is the mean over its questions of the best
-support; a question without an answer counts 0, one about what the customer has told counts 1 where it is known. So a close passage alone gives 0.6, and shared words alone at most 0.4.
+R being the relevance score stretched so that 0.25 (unrelated) is 0 and 0.65 (question and answer, with MiniLM) is 1, C the
+part of the question's words that the passage has. A turn's confidence is the mean over its questions; one without an
+answer counts 0, one about what the customer has told counts 1 where it is known.
 """
 
 import re
@@ -17,24 +17,25 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from libs.contracts.knowledge import Source
-
-from . import excerpt, question, recall, replies, words
+from . import calibration, evidence, excerpt, languages, recall, replies, sufficiency
+from .evidence import Passage, Question
 from .prompt import MAX_SOURCES, Outcome, Prompt
-from .sentences import sentences
 
 UNRELATED, RELATED = 0.25, 0.65
-# Below this much support no answer is better than a wrong one.
-LEAST = 0.3
 LEAST_OF_SEVERAL = 0.4
-# Below this much the answer says of itself that it is only the closest thing found.
-SURE = 0.5
-# A passage with a duration is preferred where the question is "how long", and so on (`excerpt.tells`).
-_PREFERENCE = 0.2
-# No passage is that long; a document that was loaded whole must not hold the event loop.
-_MAX_PASSAGE = 6_000
+# Below this much confidence the answer says of itself that it is only the closest thing found.
+SURE = 0.6
+# Of several passages that are enough, shared words choose a little more than they decide about enough, and a passage with
+# a duration is preferred where the question is "how long", and so on (`excerpt.tells`).
+_SHARED_WORDS, _TELLS = 0.04, 0.1
 
 _PIECE = re.compile(r"\s*\S+\s*|\s+")
+_KNOWN: dict[languages.Tongue, str] = {
+    "en": "I can tell you about these, for example: {}.",
+    "de": "Ich kann zum Beispiel hierzu etwas sagen: {}.",
+    "es": "Puedo informarle, por ejemplo, sobre: {}.",
+    "fr": "Je peux vous renseigner, par exemple, sur : {}.",
+}
 
 
 class Extract(Struct, frozen=True):
@@ -44,24 +45,12 @@ class Extract(Struct, frozen=True):
     outcome: Outcome
 
 
-class _Passage:
-    """A candidate with what is counted about it."""
-
-    def __init__(self, source: Source) -> None:
-        self.rank = source.rank
-        self.relevance = min(1.0, max(0.0, (source.relevance_score - UNRELATED) / (RELATED - UNRELATED)))
-        self.sentences = sentences(source.content[:_MAX_PASSAGE])
-        self.sentence_stems = [words.stems(sentence) for sentence in self.sentences]
-        self.title_stems = words.stems(str(source.metadata.get("title", "")))
-        self.stems = self.title_stems.union(*self.sentence_stems)
-
-
 class _Found(Struct):
     """The answer to one question: sentences of a passage, and how well they support it."""
 
     question: str
-    support: float = 0.0
-    passage: _Passage | None = None
+    confidence: float = 0.0
+    passage: Passage | None = None
     chosen: list[int] = []
     beside: "_Found | None" = None
 
@@ -78,7 +67,7 @@ def _compose(prompt: Prompt) -> Extract:
     texts = [message.content for message in prompt.questions]
     if noted := recall.noted(texts):
         return Extract(noted, Outcome())
-    asked = question.asked(prompt.questions, prompt.history)
+    asked = sufficiency.asked_of(prompt.questions, prompt.history)
     if not asked:
         return Extract(replies.small_talk(texts), Outcome())
     recalled = {part: reply for part in asked if (reply := recall.reply(part, prompt.facts))}
@@ -87,14 +76,28 @@ def _compose(prompt: Prompt) -> Extract:
 
 
 def _looked_up(asked: list[str], prompt: Prompt) -> Extract:
-    """Answer questions from the passages."""
-    passages = [_Passage(source) for source in prompt.passages]
-    found = [_find(part, passages, alone=len(asked) == 1) for part in asked]
+    """Answer questions from the passages, ask back, or say that there is no answer."""
+    passages = [Passage(source) for source in prompt.passages]
+    clear = sufficiency.is_clear(prompt.questions, prompt.history)
+    verdict = sufficiency.judged(asked, passages, clear=clear)
+    language = languages.spoken([*prompt.history, *prompt.questions]).ours
+    if verdict.decision == "clarify":
+        return _asked_back(verdict.titles, language)
+    found = [_find(evidence.question(part, passages), passages, alone=len(asked) == 1) for part in asked]
     if all(one.passage is None for one in found):
-        return Extract(replies.NOTHING_FOUND, Outcome(confidence=0.0))
-    written = _written(found)
+        told = {"abstained": True, "looked_for": verdict.looked_for, "retrieval_score": verdict.score}
+        return Extract(replies.abstention(verdict.looked_for, language), Outcome(confidence=0.0, metadata=told))
+    written = _written(found, verdict.score)
     reminder = recall.reminder([message.content for message in prompt.questions], prompt.facts)
     return Extract(f"{written.text}\n\n{reminder}", written.outcome) if reminder else written
+
+
+def _asked_back(titles: Sequence[str], language: languages.Tongue) -> Extract:
+    """Ask what is meant, and name what there is; that is no answer, so it has no confidence."""
+    text = replies.clarifying(language)
+    if titles:
+        text = f"{text} {_KNOWN[language].format(', '.join(f'“{title}”' for title in titles))}"
+    return Extract(text, Outcome(metadata={sufficiency.CLARIFIED: True}))
 
 
 def _with_recalled(recalled: list[tuple[str, bool]], looked_up: Extract | None) -> Extract:
@@ -115,44 +118,48 @@ def pieces(text: str) -> Iterator[str]:
     return (match[0] for match in _PIECE.finditer(text))
 
 
-def _find(part: str, passages: Sequence[_Passage], *, alone: bool) -> _Found:
+def _find(asked: Question, passages: Sequence[Passage], *, alone: bool) -> _Found:
     """Find the passage that supports an answer best, and its sentences."""
-    candidates = [stems for passage in passages for stems in (passage.title_stems, *passage.sentence_stems)]
-    weight = excerpt.weights(candidates, words.content(part))
 
-    def support(passage: _Passage) -> float:
-        share = 0.6 if alone else 0.3
-        return share * passage.relevance + (1 - share) * excerpt.coverage(passage.stems, weight)
+    def preference(passage: Passage) -> float:
+        near = evidence.of(asked, passage) + _SHARED_WORDS * evidence.coverage(asked, passage)
+        return (near if alone else _of_several(asked, passage)) + _TELLS * excerpt.tells(passage.sentences, asked.text)
 
-    def preference(passage: _Passage) -> float:
-        return support(passage) + _PREFERENCE * excerpt.tells(passage.sentences, part)
+    def enough(passage: Passage) -> bool:
+        if alone:
+            return evidence.suffices(asked, passage)
+        return _of_several(asked, passage) >= LEAST_OF_SEVERAL
 
-    best = max((passage for passage in passages if passage.sentences), key=preference, default=None)
-    if best is None or support(best) < (LEAST if alone else LEAST_OF_SEVERAL):
-        return _Found(part)
-    chosen = excerpt.pick(best.sentences, part, weight)
+    best = max((p for p in passages if p.sentences and enough(p)), key=preference, default=None)
+    if best is None:
+        return _Found(asked.text)
+    chosen = excerpt.pick(best.sentences, asked.text, asked.weight)
     others = [passage for passage in passages if passage is not best]
-    beside = _beside(part, best, chosen, others, weight) if alone else None
-    return _Found(part, round(support(best), 3), best, chosen, beside)
+    beside = _beside(asked, best, chosen, others) if alone else None
+    confidence = calibration.chance(evidence.of(asked, best)) if alone else _of_several(asked, best)
+    return _Found(asked.text, round(confidence, 3), best, chosen, beside)
 
 
-def _beside(
-    part: str, best: _Passage, chosen: list[int], others: Sequence[_Passage], weight: dict[str, float]
-) -> _Found | None:
+def _of_several(asked: Question, passage: Passage) -> float:
+    relevance = min(1.0, max(0.0, (passage.score - UNRELATED) / (RELATED - UNRELATED)))
+    return 0.3 * relevance + 0.7 * evidence.coverage(asked, passage)
+
+
+def _beside(asked: Question, best: Passage, chosen: list[int], others: Sequence[Passage]) -> _Found | None:
     """Find one sentence of another close passage that says more about what was asked than is said already."""
     said = frozenset[str]().union(*(best.sentence_stems[n] for n in chosen))
-    missing = {word for word in weight if word not in said}
+    missing = {word for word in asked.weight if word not in said}
     for other in others:
         for number, stems in enumerate(other.sentence_stems):
-            shared = weight.keys() & stems
-            if missing & shared and len(shared) > 1 and other.relevance >= best.relevance / 2:
-                return _Found(part, 0.0, other, [number])
+            shared = asked.weight.keys() & stems
+            if missing & shared and len(shared) > 1 and other.score >= (best.score + UNRELATED) / 2:
+                return _Found(asked.text, 0.0, other, [number])
     return None
 
 
-def _written(found: list[_Found]) -> Extract:
+def _written(found: list[_Found], score: float) -> Extract:
     """Write the answer: a paragraph for each passage, its number behind it; then what was not found."""
-    quoted: dict[int, tuple[_Passage, set[int]]] = {}
+    quoted: dict[int, tuple[Passage, set[int]]] = {}
     for one in [one for answer in found for one in (answer, answer.beside) if one]:
         if one.passage and (one.passage.rank in quoted or len(quoted) < MAX_SOURCES):
             quoted.setdefault(one.passage.rank, (one.passage, set()))[1].update(one.chosen)
@@ -160,8 +167,9 @@ def _written(found: list[_Found]) -> Extract:
         f"{excerpt.quote(passage.sentences, sorted(chosen))} [{number}]"
         for number, (passage, chosen) in enumerate(quoted.values(), start=1)
     ]
-    confidence = round(sum(one.support for one in found) / len(found), 3)
+    confidence = round(sum(one.confidence for one in found) / len(found), 3)
     if len(found) == 1 and confidence < SURE:
         paragraphs[0] = replies.CLOSEST + paragraphs[0]
     paragraphs += [replies.nothing_about(one.question) for one in found if one.passage is None]
-    return Extract("\n\n".join(paragraphs), Outcome(used=list(quoted), confidence=confidence))
+    outcome = Outcome(used=list(quoted), confidence=confidence, metadata={"retrieval_score": score})
+    return Extract("\n\n".join(paragraphs), outcome)

@@ -6,7 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from libs.contracts.knowledge import Source
-from libs.contracts.session import Message
+from libs.contracts.session import Escalation, Message
 
 from .facts import Fact
 
@@ -27,11 +27,20 @@ class Prompt(Struct, frozen=True, kw_only=True):
 
     turn_id: str
     attempt: int
+    tenant: str = ""
+    session_id: str = ""
+    user_id: str | None = None
     questions: list[Message]
     history: list[Message] = []
     passages: list[Source] = []
     facts: list[Fact] = []
     unread: list[str] = []
+
+
+class Notice(Struct, frozen=True):
+    """Word of what an answer is waiting for, in words for the customer: "Looking up your order"."""
+
+    message: str
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
@@ -42,12 +51,16 @@ class Outcome(Struct, frozen=True, kw_only=True):
             for the passage whose rank is `used[0]`. What is not cited is not here.
         confidence: how well these passages support the text, 0..1; None where the text is no answer (a greeting).
         metadata: facts about how the answer came to be, for its stored metadata.
+        found: passages that tools found while it was written; their ranks go on from those of the prompt.
+        escalation: that a person should take over, where the model or a tool says so.
     """
 
     used: list[int] = []
     confidence: float | None = None
     tools_used: list[str] = []
     metadata: dict[str, Any] = {}
+    found: list[Source] = []
+    escalation: Escalation | None = None
 
 
 def cited(passages: list[Source], used: list[int]) -> list[Source]:

@@ -1,27 +1,34 @@
-"""Recall: what an answer says from memory, each by a small function over the facts of the session."""
+"""Recall: what an answer says from memory, each by a small function over the facts that are known of the customer."""
 
 import re
 from collections.abc import Sequence
 
 from . import facts, words
-from .facts import Fact, Kind
+from .facts import LABELS, Fact
 
-_NAMES: dict[Kind, str] = {"email": "email address", "phone": "phone number", "order": "order number"}
-_ASKED_KINDS: dict[Kind, str] = {
+_ASKED: dict[str, str] = {
     "email": r"e-?mail(?: address)?|mail address",
     "phone": r"(?:tele)?phone(?: number)?|(?:mobile|cell)(?: phone)?(?: number)?",
     "order": r"order (?:number|no|id|ref(?:erence)?)|order",
+    "name": r"(?:full )?name",
 }
-_NAME = "|".join(_ASKED_KINDS.values())
+# Of these nothing is said where they are not known: the help pages may have an answer.
+_ASKED_WHERE_KNOWN: dict[str, str] = {
+    "plan": r"plan|subscription",
+    "device": r"device",
+    "language": r"(?:preferred )?language",
+    "preferred_contact": r"preferred (?:way of contact|contact(?: method)?)",
+}
+_NAME = "|".join((*_ASKED.values(), *_ASKED_WHERE_KNOWN.values()))
 _NAMED = rf"(?:{_NAME})(?:(?:,| and|, and| or) (?:my |the )?(?:{_NAME})){{0,2}}"
 # "what is my email?", "which order number did I give you?", "do you remember my phone number?"
 _ASKS = re.compile(
-    rf"(?:\b(?:what|which|what's|whats)(?: (?:is|was|are))? (?:my|the) (?:{_NAMED})(?: again)?(?: (?:that )?i (?:gave|told|sent)"
+    rf"(?:\b(?:what|which|what's|whats)(?: (?:is|was|are))? (?:my|the) (?P<a>{_NAMED})(?: again)?(?: (?:that )?i (?:gave|told|sent)"
     rf"(?: to)? you.*)?\s*\??$"
-    rf"|\b(?:what|which) (?:{_NAMED}) (?:did i|have i|do you have|do you know|was it)\b"
+    rf"|\b(?:what|which) (?P<b>{_NAMED}) (?:did i|have i|do you have|do you know|was it)\b"
     rf"|\b(?:do|can|did|could) you (?:still )?(?:know|remember|have|recall|tell me|remind me of)"
-    rf"(?: what)? my (?:{_NAMED})(?: (?:is|was|are))?(?: again)?\s*\??$"
-    rf"|^(?:tell|remind) me (?:of )?(?:what )?my (?:{_NAMED})(?: (?:is|was|are))?\s*[.?!]?$)",
+    rf"(?: what)? my (?P<c>{_NAMED})(?: (?:is|was|are))?(?: again)?\s*\??$"
+    rf"|^(?:tell|remind) me (?:of )?(?:what )?my (?P<d>{_NAMED})(?: (?:is|was|are))?\s*[.?!]?$)",
     re.IGNORECASE,
 )
 _TRACKING = re.compile(
@@ -37,24 +44,38 @@ def reply(question: str, known: Sequence[Fact]) -> tuple[str, bool] | None:
     match = _ASKS.search(question.replace("’", "'").strip())
     if match is None:
         return None
-    kinds: list[Kind] = [kind for kind, name in _ASKED_KINDS.items() if re.search(name, match[0], re.IGNORECASE)]
-    told: dict[Kind, str | None] = {kind: latest(kind, known) for kind in kinds}
-    return " ".join(_about(kind, value) for kind, value in told.items()), all(told.values())
+    asked = next(named for named in match.groups() if named)
+    told = {label: latest(label, known) for label in _labels(asked)}
+    if any(value is None and label in _ASKED_WHERE_KNOWN for label, value in told.items()):
+        return None
+    return " ".join(_about(label, value) for label, value in told.items()), all(told.values())
 
 
-def _about(kind: Kind, value: str | None) -> str:
+def _labels(asked: str) -> list[str]:
+    """Give the labels of what a question names, in the order of the tables."""
+    parts = re.split(r",? (?:and|or) |, ", asked)
+    names = {**_ASKED, **_ASKED_WHERE_KNOWN}
+    return [
+        label
+        for label, name in names.items()
+        if any(re.fullmatch(rf"(?:my |the )?(?:{name})", part, re.IGNORECASE) for part in parts)
+    ]
+
+
+def _about(label: str, value: str | None) -> str:
+    name = LABELS[label].name
     if value is None:
-        return f"You haven't told me your {_NAMES[kind]} in this conversation."
-    return f"The {_NAMES[kind]} that you gave me is {value}."
+        return f"You haven't told me your {name} in this conversation."
+    return f"The {name} that you gave me is {value}."
 
 
 def noted(texts: Sequence[str]) -> str | None:
     """Acknowledge messages that tell facts and nothing else; None where there is more in them."""
-    kinds: list[list[Kind]] = [facts.tells_only_facts(text) for text in texts if not words.is_small_talk(text)]
-    if not kinds or not all(kinds):
+    told = [facts.tells_only_facts(text) for text in texts if not words.is_small_talk(text)]
+    if not told or not all(told):
         return None
-    names = [name for kind, name in _NAMES.items() if any(kind in found for found in kinds)]
-    return f"Thank you, I've noted your {' and your '.join(names)} for this conversation. What can I help you with?"
+    names = [trait.name for label, trait in LABELS.items() if any(label in labels for labels in told)]
+    return f"Thank you, I've noted your {' and your '.join(names)}. What can I help you with?"
 
 
 def reminder(asked: Sequence[str], known: Sequence[Fact]) -> str | None:
@@ -67,6 +88,6 @@ def reminder(asked: Sequence[str], known: Sequence[Fact]) -> str | None:
     return f"The order number that you gave me is {reference}: keep it at hand for this."
 
 
-def latest(kind: Kind, known: Sequence[Fact]) -> str | None:
-    """Give the fact of a kind that was told last."""
-    return next((fact.value for fact in reversed(known) if fact.kind == kind), None)
+def latest(label: str, known: Sequence[Fact]) -> str | None:
+    """Give the fact of a label that was told last."""
+    return next((fact.value for fact in reversed(known) if fact.label == label), None)

@@ -38,6 +38,60 @@ _IN_DANGER: dict[Language, str] = {
     "es": "Si alguien está en peligro, llame ahora al número de emergencias.",
     "fr": "Si quelqu'un est en danger, appelez dès maintenant les secours.",
 }
+_UNCONFIRMED: dict[Language, str] = {
+    "en": "I can't tell whether something that I began for you was completed, so I won't try it again.",
+    "de": "Ich kann nicht erkennen, ob etwas, das ich für Sie begonnen habe, abgeschlossen wurde, und versuche es deshalb nicht noch einmal.",
+    "es": "No puedo saber si algo que empecé para usted se completó, así que no lo intentaré de nuevo.",
+    "fr": "Je ne peux pas savoir si une action que j'ai commencée pour vous a abouti, je ne la relance donc pas.",
+}
+_ABSTENTION: dict[Language, str] = {
+    "en": "I couldn't find anything about {what} in our help pages. If you like, a person from our team can help you: just ask for one.",
+    "de": "Ich konnte in unseren Hilfeseiten nichts über {what} finden. Wenn Sie möchten, hilft Ihnen ein Mensch aus unserem Team: Sagen "
+    "Sie es mir einfach.",
+    "es": "No he encontrado nada sobre {what} en nuestras páginas de ayuda. Si lo desea, puede ayudarle una persona de nuestro equipo: "
+    "solo tiene que pedirlo.",
+    "fr": "Je n'ai rien trouvé sur {what} dans nos pages d'aide. Si vous le souhaitez, une personne de notre équipe peut vous aider : "
+    "il suffit de le demander.",
+}
+_THAT: dict[Language, str] = {"en": "that", "de": "dieses Thema", "es": "eso", "fr": "ce sujet"}
+_MARKS: dict[Language, str] = {"en": "“{}”", "de": "„{}“", "es": "«{}»", "fr": "« {} »"}
+_CLARIFYING: dict[Language, str] = {
+    "en": "I'm not sure what you mean. Could you tell me a little more about what you would like to know?",
+    "de": "Ich bin nicht sicher, was Sie meinen. Können Sie mir etwas genauer sagen, was Sie wissen möchten?",
+    "es": "No tengo claro lo que quiere decir. ¿Podría contarme un poco más sobre lo que desea saber?",
+    "fr": "Je n'ai pas bien compris. Pourriez-vous me préciser ce que vous souhaitez savoir ?",
+}
+_NOT_READ: dict[Language, str] = {
+    "en": "I could not read {files}, so this answer does not take it into account.",
+    "de": "Ich konnte {files} nicht lesen; diese Antwort berücksichtigt es deshalb nicht.",
+    "es": "No he podido leer {files}, por lo que esta respuesta no lo tiene en cuenta.",
+    "fr": "Je n'ai pas pu lire {files} ; cette réponse n'en tient donc pas compte.",
+}
+# decision of a colleague -> whether the action was done, where that is known -> what the customer is told
+_DECIDED: dict[Language, dict[str, str]] = {
+    "en": {
+        "done": "A colleague has allowed what you asked for, and it has been done.",
+        "approved": "A colleague has allowed what you asked for, but I can't tell you yet what came of it. You can ask for a person about it.",
+        "refused": "A colleague has looked at what you asked for and did not allow it. You can ask for a person about it.",
+    },
+    "de": {
+        "done": "Ihr Anliegen wurde von unserem Team genehmigt und ausgeführt.",
+        "approved": "Ihr Anliegen wurde von unserem Team genehmigt, aber ich kann Ihnen noch nicht sagen, was daraus geworden ist. Sie können "
+        "dazu nach einem Menschen fragen.",
+        "refused": "Ihr Anliegen wurde von unserem Team geprüft und nicht genehmigt. Sie können dazu nach einem Menschen fragen.",
+    },
+    "es": {
+        "done": "Nuestro equipo ha aprobado lo que pidió, y ya está hecho.",
+        "approved": "Nuestro equipo ha aprobado lo que pidió, pero todavía no puedo decirle el resultado. Puede pedir hablar con una persona.",
+        "refused": "Nuestro equipo ha revisado lo que pidió y no lo ha aprobado. Puede pedir hablar con una persona.",
+    },
+    "fr": {
+        "done": "Notre équipe a accepté votre demande, et c'est fait.",
+        "approved": "Notre équipe a accepté votre demande, mais je ne peux pas encore vous en dire le résultat. Vous pouvez demander à parler à "
+        "une personne.",
+        "refused": "Notre équipe a examiné votre demande et ne l'a pas acceptée. Vous pouvez demander à parler à une personne.",
+    },
+}
 # How much of a question is repeated to the customer.
 _MAX_QUOTED = 120
 
@@ -54,8 +108,13 @@ def small_talk(texts: list[str]) -> str:
 
 def nothing_about(question: str) -> str:
     """Say which of several questions has no answer."""
-    short = question if len(question) <= _MAX_QUOTED else question[:_MAX_QUOTED].rpartition(" ")[0] + " …"
-    return f"I couldn't find anything in our help pages about “{short}”. You can ask for a person about it."
+    return f"I couldn't find anything in our help pages about “{_short(question)}”. You can ask for a person about it."
+
+
+def _short(question: str) -> str:
+    if len(question) <= _MAX_QUOTED:
+        return question
+    return (question[:_MAX_QUOTED].rpartition(" ")[0] or question[:_MAX_QUOTED]) + " …"
 
 
 def apology(part: str, code: str, model: str) -> Answer:
@@ -86,6 +145,41 @@ def hand_over(decision: HandOver, model: str) -> Answer:
     return Answer(content=text, metadata={"model": model, "kind": "hand_over"}, escalation=decision.escalation)
 
 
-def not_read(names: list[str]) -> str:
+def handing_over(language: Language) -> str:
+    """Say that a person will answer here."""
+    return _HAND_OVER[language]
+
+
+def unconfirmed(language: Language) -> str:
+    """Say that an action may or may not have been done, and that a person sees to it."""
+    return f"{_UNCONFIRMED[language]} {_HAND_OVER[language]}"
+
+
+def abstention(looked_for: str, language: Language) -> str:
+    """Say honestly that there is no answer, what was looked for, and that a person can help."""
+    looked_for = " ".join(looked_for.split())
+    what = _MARKS[language].format(_short(looked_for)) if looked_for else _THAT[language]
+    return _ABSTENTION[language].replace("{what}", what)
+
+
+def clarifying(language: Language) -> str:
+    """Ask back, where a question is not clear and there is no model to ask in better words."""
+    return _CLARIFYING[language]
+
+
+def decided(decision: str, language: Language, *, done: bool) -> str:
+    """Tell what a colleague decided about an action, where there is no model to tell it.
+
+    Args:
+        decision: `approved`; any other word is no.
+        language: in which to say so.
+        done: whether an approved action went well.
+    """
+    if decision != "approved":
+        return _DECIDED[language]["refused"]
+    return _DECIDED[language]["done" if done else "approved"]
+
+
+def not_read(names: list[str], language: Language = "en") -> str:
     """Say which files an answer was given without."""
-    return f"I could not read {', '.join(names)}, so this answer does not take it into account."
+    return _NOT_READ[language].replace("{files}", ", ".join(names))

@@ -18,12 +18,16 @@ _STOP = frozenset(
     wanted wants was wasn't way we we'd we'll we're we've well were what what's when when's where where's whether which
     while who who's whom whose why why's will with within without won't would wouldn't yes yet you you'd you'll you're
     you've your yours yourself
+    arent cant couldnt didnt doesnt dont havent hasnt im isnt ive lets pls please plz shouldnt thats u ur wasnt whats wheres wont wouldnt
+    able anyway bit exactly maybe normal normally simply sometimes somehow
     """.split()  # noqa: SIM905 - a table of words reads best as text
 )
 _SMALL_TALK = frozenset(
     """
     hi hello hey hiya howdy greetings good morning afternoon evening day night thanks thank thx cheers ok okay great
     perfect awesome cool nice bye goodbye welcome sir madam team everyone
+    hallo guten tag morgen abend danke vielen dank dankeschön tschüss hola gracias muchas buenos buenas dias días tardes noches adiós
+    bonjour bonsoir merci beaucoup salut ciao
     """.split()  # noqa: SIM905
 )
 
@@ -41,7 +45,7 @@ def content(text: str) -> list[str]:
 
 def stems(text: str) -> frozenset[str]:
     """Give the stems of all words of a text."""
-    return frozenset(map(stem, words(text)))
+    return frozenset(map(stem, set(words(text))))
 
 
 def is_small_talk(text: str) -> bool:
@@ -61,17 +65,27 @@ def stem(word: str) -> str:
     Light on purpose: a part of Porter's first step ("An algorithm for suffix stripping", 1980), -ment and
     -ification. Two words that should be one cost a little confidence; two that should not be cost the right answer.
     """
-    word = word.removesuffix("'s").replace("'", "")
-    if len(word) > 4 and word.endswith("ies"):
-        word = word[:-3] + "y"
-    elif len(word) > 4 and word.endswith(("ches", "shes", "sses", "xes", "zes")):
-        word = word[:-2]
-    elif len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
-        word = word[:-1]
-    for ending, least in (("ification", 11), ("ment", 7), ("ing", 6), ("ed", 5)):
-        if word.endswith(ending) and len(word) >= least:
-            word = word[: -len(ending)] + ("ify" if ending == "ification" else "")
-            break
+    if "'" in word:
+        word = word.removesuffix("'s").replace("'", "")
+    if len(word) < 4:
+        return word
+    if word[-1] == "s":
+        word = _singular(word)
+    # Most words end in none of these: this is done for every word of every passage.
+    if word[-1] in "ntgd":
+        for ending, least in (("ification", 11), ("ment", 7), ("ing", 6), ("ed", 5)):
+            if word.endswith(ending) and len(word) >= least:
+                word = word[: -len(ending)] + ("ify" if ending == "ification" else "")
+                break
     if len(word) > 4 and word[-1] in "ey":
         word = word[:-1] + ("i" if word[-1] == "y" else "")
     return word[:-1] if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "aeiou" else word
+
+
+def _singular(word: str) -> str:
+    """Cut a plural's ending off; the word has at least four letters and ends in s."""
+    if len(word) > 4 and word.endswith("ies"):
+        return word[:-3] + "y"
+    if len(word) > 4 and word.endswith(("ches", "shes", "sses", "xes", "zes")):
+        return word[:-2]
+    return word if word.endswith(("ss", "us", "is")) else word[:-1]

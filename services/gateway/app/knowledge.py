@@ -1,11 +1,13 @@
-"""Knowledge over HTTP: search what answers rest on."""
+"""Knowledge over HTTP: search what answers rest on, and see what it does not answer."""
 
-from libs.contracts.bus_map import SEARCH
-from libs.contracts.channels import Caller
+from msgspec import structs
+
+from libs.contracts.bus_map import LIST_GAPS, SEARCH
+from libs.contracts.channels import Caller, Req, Res, Rpc
 from libs.contracts.errors import TimedOut, Unavailable
-from libs.contracts.knowledge import Source
+from libs.contracts.knowledge import GapPage, ListGaps, Source
 
-from ..domain.requests import NewSearch
+from ..domain.requests import AT_ONCE, GapQuery, NewSearch
 
 
 class Knowledge:
@@ -21,8 +23,25 @@ class Knowledge:
         Raises:
             Unavailable: the knowledge service or its index is away; never an empty list instead.
         """
+        return (await self._ask(SEARCH, new.checked())).sources
+
+    async def gaps(self, query: GapQuery) -> GapPage:
+        """Give a page of the questions that the documents did not answer, the most wanted first.
+
+        Raises:
+            Unavailable: the knowledge service is away.
+        """
+        asked = ListGaps(limit=min(query.limit, AT_ONCE), offset=query.offset)
+        page = await self._ask(LIST_GAPS, asked)
+        gaps, total = page.gaps, page.total
+        while page.gaps and (missing := min(query.limit, total - query.offset) - len(gaps)) > 0:
+            asked = structs.replace(asked, limit=min(missing, AT_ONCE), offset=query.offset + len(gaps))
+            page = await self._ask(LIST_GAPS, asked)
+            gaps += page.gaps
+        return GapPage(gaps, total)
+
+    async def _ask(self, channel: Rpc[Req, Res], asked: Req) -> Res:
         try:
-            found = await self._caller.call(SEARCH, new.checked(), tenant=self._tenant)
+            return await self._caller.call(channel, asked, tenant=self._tenant)
         except TimedOut as fault:
             raise Unavailable("knowledge_unavailable", "The knowledge service does not answer; try again") from fault
-        return found.sources

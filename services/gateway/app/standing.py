@@ -54,7 +54,8 @@ class Standing:
                     watch.nudge()
             case MessageAddedFrame(message=message):
                 self.last_seq = max(self.last_seq, message.seq)
-                if message.role == "user":
+                # What a person decided on an action is answered, too.
+                if message.role == "user" or "approval_id" in message.metadata:
                     self.await_answer(message.seq)
             case Complete(message=message) | Cancelled(message=message) if message is not None:
                 self.last_seq = max(self.last_seq, message.seq)

@@ -132,15 +132,15 @@ def check_filters(filters: dict[str, Any]) -> dict[str, Any]:
     return filters
 
 
-def check_comment(text: str | None, where: str = "body") -> str | None:
-    """Give the comment to a rating, None where it is blank.
+def check_comment(text: str | None, where: str = "body", *, most: int = COMMENT_CHARACTERS) -> str | None:
+    """Give the comment to a rating or a decision, None where it is blank.
 
     Raises:
         Invalid: it is too long, or holds a NUL.
     """
     comment = (text or "").strip()
-    if len(comment) > COMMENT_CHARACTERS or "\0" in comment:
-        raise invalid("comment", f"must have at most {COMMENT_CHARACTERS} characters, and no NUL", where=where)
+    if len(comment) > most or "\0" in comment:
+        raise invalid("comment", f"must have at most {most} characters, and no NUL", where=where)
     return comment or None
 
 

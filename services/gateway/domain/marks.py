@@ -32,6 +32,11 @@ def ticket_cursor(priority: Priority, created_at: datetime, ticket_id: str) -> s
     return _written(created_at, priority, ticket_id)
 
 
+def approval_cursor(requested_at: datetime, approval_id: str) -> str:
+    """Give the cursor of the place behind an approval in the list of them."""
+    return _written(requested_at, "", approval_id)
+
+
 def read_session_cursor(cursor: str | None) -> Mark | None:
     """Read a cursor of the list of sessions; None where there is none.
 
@@ -58,6 +63,20 @@ def read_ticket_cursor(cursor: str | None) -> TicketMark | None:
     if priority not in get_args(Priority) or not ids.is_id(ids.TICKET, ticket_id):
         raise _invalid_cursor()
     return TicketMark(msgspec.convert(priority, Priority), created_at, ticket_id)
+
+
+def read_approval_cursor(cursor: str | None) -> str | None:
+    """Read a cursor of the list of approvals: the id of the one before; None where there is none.
+
+    Raises:
+        Invalid: `invalid_cursor`; it is none of that list's.
+    """
+    if cursor is None:
+        return None
+    _, priority, approval_id = _read(cursor)
+    if priority or not ids.is_id(ids.APPROVAL, approval_id):
+        raise _invalid_cursor()
+    return approval_id
 
 
 def _written(created_at: datetime, priority: str, own_id: str) -> str:

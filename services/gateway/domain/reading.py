@@ -12,6 +12,7 @@ T = TypeVar("T")
 _PLACE = re.compile(r" - at `(?:key in )?\$(.*)`$")
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]|\[(?:\.\.\.)\]")
 _EXPECTED = re.compile(r"Expected `([^`]+)`(?:, got `([^`]+)`)?( [<>]=? \d+)?")
+_DAY = re.compile(r"^Invalid RFC3339 encoded date\b")
 _MISSING = re.compile(r"missing required field `([^`]+)`")
 
 
@@ -58,6 +59,8 @@ def field_error(fault: msgspec.ValidationError, where: str = "body") -> FieldErr
     if expected := _EXPECTED.search(text):
         wanted, got, bound = expected.groups()
         return FieldError(loc, f"must be {wanted}{bound or ''}" + (f", not {got}" if got else ""))
+    if _DAY.search(text):
+        return FieldError(loc, "must be a day, as YYYY-MM-DD")
     return FieldError(loc, "has a value that is not allowed")
 
 

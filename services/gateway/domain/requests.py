@@ -142,6 +142,13 @@ class NewSearch(Struct, frozen=True, kw_only=True):
         )
 
 
+class GapQuery(Struct, frozen=True, kw_only=True):
+    """The query of `GET /api/knowledge/gaps`."""
+
+    limit: Annotated[int, Meta(ge=1, le=100)] = 20
+    offset: Offset = 0
+
+
 class NewFeedback(Struct, frozen=True, kw_only=True):
     """The body of `POST /api/chat/messages/{message_id}/feedback`."""
 

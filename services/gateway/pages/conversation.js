@@ -12,7 +12,7 @@ import { Entries, SENDING, WRITING } from "./entries.js";
 
 /** Refusals of frames other than messages. */
 const NOT_OF_MESSAGES = new Set([
-  "unsupported_type", "unknown_type", "invalid_frame", "invalid_json", "turn_not_found", "invalid_turn_id",
+  "unknown_type", "invalid_frame", "invalid_json", "turn_not_found", "invalid_turn_id",
 ]);
 
 /** Why an answer was called off whose text is void; where the next answer begins at once, nothing need be said. */

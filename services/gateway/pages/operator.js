@@ -3,6 +3,7 @@
 import { byId } from "./dom.js";
 import { Access } from "./operator_access.js";
 import { OperatorApi } from "./operator_api.js";
+import { OperatorApprovals } from "./operator_approvals.js";
 import { OperatorDesk } from "./operator_desk.js";
 import { OperatorQueue } from "./operator_queue.js";
 import { OperatorSignIn } from "./operator_sign_in.js";
@@ -17,7 +18,18 @@ const queue = new OperatorQueue(
   },
   {
     api, access, announce: (words) => desk.notices.announce(words),
-    choose: (ticket) => go(ticket.session_id, ticket.ticket_id),
+    choose: (ticket) => go(ticket.session_id, ticket.ticket_id), asking: () => approvals.refresh(),
+  },
+);
+const approvals = new OperatorApprovals(
+  {
+    box: byId("approvals"), title: byId("approvals-title"), count: byId("approvals-count"),
+    list: byId("approvals-list"), more: byId("approvals-more"), news: byId("approvals-news"),
+    newsWords: byId("approvals-words"), newsClose: byId("approvals-read"),
+  },
+  {
+    api, me: () => access.name, choose: (sessionId) => go(sessionId), announce: (words) => desk.notices.announce(words),
+    lostFocus: () => byId("queue-title").focus(),
   },
 );
 const signIn = new OperatorSignIn(
@@ -46,6 +58,7 @@ function leave() {
   byId("me").textContent = "";
   byId("sign-out").hidden = true;
   queue.stop();
+  approvals.stop();
   desk.close();
 }
 

@@ -27,10 +27,7 @@ export class OperatorApi {
     const { body, headers } = await this.ask("GET", `escalations${next ?? `?status=${status}&limit=${PAGE}`}`);
     // Of the address only the query counts: the rest may be another one behind a proxy.
     const following = /<[^>?]*(\?[^>]*)>\s*;\s*rel="?next"?/.exec(headers.get("Link") ?? "")?.[1] ?? null;
-    return {
-      tickets: body, total: Number(headers.get("X-Total-Count")) || body.length, next: following,
-      now: Date.parse(headers.get("Date")) || Date.now(),
-    };
+    return { tickets: body, total: totalOf(headers, body), next: following, now: timeOf(headers) };
   }
 
   /** Give what one needs to know of a ticket's conversation. */
@@ -41,6 +38,19 @@ export class OperatorApi {
   /** Give a conversation's notes, oldest first. */
   async notes(id) {
     return (await this.ask("GET", `sessions/${encodeURIComponent(id)}/notes`)).body;
+  }
+
+  /** Give actions that people decide on: `{approvals, total, now}`, the oldest first; `which` is the query. */
+  async approvals(which) {
+    const query = new URLSearchParams({ ...which, limit: PAGE });
+    const { body, headers } = await this.ask("GET", `approvals?${query}`);
+    return { approvals: body, total: totalOf(headers, body), now: timeOf(headers) };
+  }
+
+  /** Allow an action, or refuse it; gives it as it is decided now. */
+  async decide(approvalId, approve, comment) {
+    const word = { approve, operator: this.access.name, ...(comment ? { comment } : {}) };
+    return (await this.ask("POST", `approvals/${encodeURIComponent(approvalId)}`, word)).body;
   }
 
   /** Give the address of an upload of a session. */
@@ -94,4 +104,13 @@ export class OperatorApi {
     if (!answer.ok) throw problem(answer.status, text, Number(answer.headers.get("Retry-After")) || 0);
     return { body: JSON.parse(text), headers: answer.headers };
   }
+}
+
+function totalOf(headers, items) {
+  return Number(headers.get("X-Total-Count")) || items.length;
+}
+
+/** The time by the gateway's clock. */
+function timeOf(headers) {
+  return Date.parse(headers.get("Date")) || Date.now();
 }

@@ -17,6 +17,7 @@ export function packetParts(session, packet) {
     parts.push(
       part("Hand-over", el("p", {}, badge(ticket.priority), ` ${plain(ticket.category)}`), list(ticket.reasons.map(reason))),
     );
+    if (ticket.evidence?.length) parts.push(part("What says so", evidence(ticket.evidence)));
   }
   if (packet?.summary) parts.push(part("Summary", el("p", { class: "summary", dir: "auto" }, packet.summary)));
   const facts = factsOf(packet);
@@ -27,6 +28,10 @@ export function packetParts(session, packet) {
   }
   parts.push(part("Conversation", pairs(about(session, ticket))));
   return parts;
+}
+
+function evidence(said) {
+  return el("ul", {}, ...said.map((words) => el("li", { dir: "auto" }, words)));
 }
 
 /** Give facts as pairs, as `[{kind, value}]` has them. */

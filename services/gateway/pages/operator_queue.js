@@ -23,7 +23,8 @@ export class OperatorQueue {
   /**
    * @param {{lists: HTMLElement, fault: HTMLElement, more: HTMLButtonElement, open: HTMLButtonElement,
    *   closed: HTMLButtonElement}} elements
-   * @param {{api: object, access: object, choose: (ticket: object) => void, announce: (words: string) => void}} page
+   * @param {{api: object, access: object, choose: (ticket: object) => void, announce: (words: string) => void,
+   *   asking: () => void}} page `asking` hears when the queue is asked for: what else waits has the same rhythm.
    */
   constructor(elements, page) {
     this.elements = elements;
@@ -50,6 +51,7 @@ export class OperatorQueue {
     this.turn += 1;
     const turn = this.turn;
     clearTimeout(this.timer);
+    this.page.asking();
     let pause = document.visibilityState === "visible" ? REFRESH_MS : HIDDEN_REFRESH_MS;
     try {
       const found = await this.read();

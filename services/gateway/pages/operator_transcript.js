@@ -21,7 +21,7 @@ export class OperatorTranscript extends Transcript {
     const parts = [el("p", { class: "who" }, this.speaker(entry))];
     if (entry.role === "user") parts.push(...this.customerParts(entry));
     else if (entry.role === "assistant" || entry.role === "operator") parts.push(...this.ourParts(entry));
-    else parts.splice(0, 1, el("p", { class: "body" }, entry.content));
+    else parts.splice(0, 1, ...this.noticeParts(entry));
     const hadFocus = node.contains(document.activeElement);
     node.replaceChildren(...parts);
     if (hadFocus) this.scroller.focus({ preventScroll: true });
@@ -32,7 +32,12 @@ export class OperatorTranscript extends Transcript {
     if (entry.role === "user") return "Customer";
     if (entry.role === "assistant") return "Assistant";
     if (entry.role === "operator") return entry.operator === this.page.me() ? "You" : entry.operator || "Operator";
-    return "Notice";
+    return entry.role === "system" ? "System" : "Notice";
+  }
+
+  noticeParts(entry) {
+    const said = entry.role === "system" ? el("span", { class: "who" }, this.speaker(entry)) : null;
+    return [said, el("p", { class: "body", dir: "auto" }, entry.content)].filter(Boolean);
   }
 
   customerParts(entry) {

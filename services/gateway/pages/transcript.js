@@ -129,7 +129,7 @@ export class Transcript {
     else parts.push(el("span", { class: "visually-hidden" }, `${speaker(entry)}: `));
     if (entry.role === "user") parts.push(...this.ownParts(entry));
     else if (entry.role === "assistant" || entry.role === "operator") parts.push(...this.answerParts(entry));
-    else parts.push(el("p", { class: "body" }, entry.content));
+    else parts.push(el("p", { class: "body", dir: "auto" }, entry.content));
     const hadFocus = node.contains(document.activeElement);
     node.replaceChildren(...parts);
     // What was pressed is gone (a retry): the keyboard stays near.

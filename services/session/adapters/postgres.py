@@ -70,7 +70,7 @@ class PostgresRecords(SessionRecords, TicketRecords):
                 "settle_turn", conversation.settled.turn_id, conversation.settled.status, conversation.now
             )
         if conversation.nothing_waits:
-            await self._work.do("stop_waiting", session_id)
+            await self._work.do("stop_waiting", session_id, conversation.state.status == "ended")
         elif conversation.waiting_again:
             await self._work.do("wait_again", session_id, conversation.waiting_again)
         if called_off := conversation.called_off:

@@ -25,8 +25,8 @@ class MessageRecords:
         row = await self._work.row("message_by_id", session_id, message_id)
         return to_message(row) if row else None
 
-    async def waiting_seqs(self, session_id: str) -> list[int]:
-        return [row["seq"] for row in await self._work.rows("waiting_seqs", session_id)]
+    async def waiting_seqs(self, session_id: str, *, allowed_only: bool = False) -> list[int]:
+        return [row["seq"] for row in await self._work.rows("waiting_seqs", session_id, allowed_only)]
 
     async def for_turn(self, session_id: str, turn_id: str, limit: int) -> tuple[list[Message], list[Message]]:
         rows = await self._work.rows("messages_for_turn", session_id, turn_id, limit)

@@ -35,7 +35,8 @@ def to_ticket(row: Row) -> Ticket:
         ticket_id=row["id"], session_id=row["session_id"], status=row["status"], category=row["category"],
         reasons=msgspec.json.decode(row["reasons"], type=list[str]), priority=row["priority"],
         created_at=row["created_at"], operator=row["operator"], claimed_at=row["claimed_at"],
-        closed_at=row["closed_at"],
+        closed_at=row["closed_at"], score=row["score"],
+        evidence=msgspec.json.decode(row["evidence"], type=list[str]),
     )  # fmt: skip
 
 
@@ -55,7 +56,8 @@ def to_turn(row: Row) -> Turn:
     return Turn(
         turn_id=row["id"], status=row["status"], answers_seq=list(row["answers_seq"]), attempt=row["attempt"],
         spared=row["spared"], agent_id=row["agent_id"], traceparent=row["traceparent"], created_at=row["created_at"],
-        held=row.get("held", False), joinable=row.get("joinable", False), cancelling=row.get("cancelling", False),
+        held=row.get("held", False), joinable=row.get("joinable", False), acting=row.get("acting", False),
+        cancelling=row.get("cancelling", False),
         overdue=row.get("overdue", False), expired=row.get("expired", False), waiting=list(row.get("waiting", ())),
     )  # fmt: skip
 

@@ -35,7 +35,8 @@ class TicketRecords:
             await self._work.do(
                 "insert_ticket", ticket.ticket_id, ticket.session_id, conversation.state.tenant,
                 to_json(ticket.reasons), ticket.category, ticket.priority, ticket.created_at, ticket.operator,
-                ticket.claimed_at, opened.summary, to_json(opened.sources), opened.seq,
+                ticket.claimed_at, opened.summary, to_json(opened.sources), opened.seq, ticket.score,
+                to_json(ticket.evidence),
             )  # fmt: skip
         elif claimed := conversation.claimed:
             await self._work.do("claim_ticket", claimed.ticket_id, claimed.operator, claimed.claimed_at)

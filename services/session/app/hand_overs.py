@@ -52,12 +52,14 @@ class HandOvers(UseCases):
     async def release(self, request: operators.Release, ctx: Context) -> told.Session:
         """Return a conversation to the agent; with `answer` it takes up what nobody has answered.
 
+        An action that a colleague has allowed is carried out in any case.
+
         Raises:
             Conflict: `not_escalated`, `claimed_by_another`.
         """
         async with self._store.begin() as records:
             conversation = await self._lock(records, ctx)
-            waiting = await records.waiting_seqs(ctx.key) if request.answer else []
+            waiting = await records.waiting_seqs(ctx.key, allowed_only=not request.answer)
             conversation.release(request.operator, fresh_ids(), waiting)
             await records.save(conversation)
         await self._herald.tell(conversation)

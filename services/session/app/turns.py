@@ -8,8 +8,9 @@ from libs.runtime.clock import now
 from libs.runtime.ids import mint
 
 from ..domain.conversation import Conversation
+from ..domain.decisions import to_be_answered
 from ..domain.session import SessionState
-from ..domain.turn import CANCEL_S, MOST_QUESTIONS, Turn
+from ..domain.turn import CANCEL_S, Turn
 from ..ports import Records
 from .use_cases import UseCases, fresh_ids
 
@@ -46,7 +47,7 @@ class Turns(UseCases):
         return told.ClaimedTurn(
             session_id=state.session_id, tenant=state.tenant, user_id=state.user_id, turn_id=turn.turn_id,
             attempt=turn.attempt, epoch=state.epoch, lease_s=self._rules.lease_s, traceparent=turn.traceparent,
-            questions=questions[-MOST_QUESTIONS:], history=history,
+            questions=to_be_answered(questions), history=history,
         )  # fmt: skip
 
     async def renew_lease(self, request: told.RenewLease, _: Context) -> told.LeaseRenewed:

@@ -9,7 +9,7 @@ from libs.contracts import bus_map
 from libs.contracts import session as told
 from libs.contracts.channels import Event, Payload
 
-from .hand_over import HandOver, sources_tried, summarise
+from .hand_over import HandOver, bounded, sources_tried, summarise
 from .session import SessionState
 from .turn import Turn, TurnStatus
 
@@ -54,7 +54,7 @@ class Change:
         called_off: the open turn that its agent is to end.
         revoked: whom to tell that it may not go on.
         waiting_again: the `seq` of messages whose turn this change has stopped: nobody has answered them.
-        nothing_waits: whether no message is left to be answered.
+        nothing_waits: whether no message is left to be answered, but for what the agent has still to carry out.
         hand_over: what this change opens.
         claimed: the open ticket, where this change has put an operator in charge.
         ticket_closed: whether this change ends a hand-over.
@@ -123,6 +123,7 @@ class Change:
         return message
 
     def _open_ticket(self, ticket_id: str, escalation: told.Escalation, operator: str | None = None) -> told.Ticket:
+        escalation = bounded(escalation)
         ticket = told.Ticket(
             ticket_id=ticket_id,
             session_id=self.state.session_id,
@@ -132,6 +133,8 @@ class Change:
             created_at=self.now,
             operator=operator,
             claimed_at=self.now if operator else None,
+            score=escalation.score,
+            evidence=escalation.evidence,
         )
         known = [*self.background, *self.messages]
         self.hand_over = HandOver(

@@ -65,7 +65,7 @@ class Control(Change):
             self._hand_to("escalated", self.claimed)
 
     def reply(self, new: NewReply) -> told.Message:
-        """Accept an operator's message; it answers whatever waits.
+        """Accept an operator's message; it answers whatever waits, but what the agent has still to carry out.
 
         Raises:
             Conflict: `not_in_control`.
@@ -86,7 +86,7 @@ class Control(Change):
         return message
 
     def release(self, operator: str, ids: FreshIds, waiting: list[int]) -> None:
-        """Return the conversation to the agent, which takes up the messages with these `seq`; the others are done.
+        """Return the conversation to the agent, which takes up the messages with these `seq`; other questions are done.
 
         One that the agent has already stays as it is, so that asking twice does what asking once does.
 

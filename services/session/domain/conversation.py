@@ -6,7 +6,7 @@ speak is decided in `control.py`; messages and turns here.
 
 from typing import Literal
 
-from msgspec import Struct, to_builtins
+from msgspec import Struct
 from msgspec.structs import replace
 
 from libs.contracts import bus_map
@@ -15,6 +15,7 @@ from libs.contracts.errors import Conflict, Malformed, NotFound
 
 from .change import FreshIds
 from .control import Control
+from .decisions import ROLE, Decision
 from .turn import FAILED_ANSWER, Turn, TurnPolicy
 
 
@@ -57,10 +58,6 @@ class Conversation(Control):
         """
         if self.state.status == "ended":
             raise Malformed("session_ended", "This session has ended; create a new one to go on talking")
-        joins = self.turn if self.turn and self.turn.joinable else None
-        gives_way = self.turn is None or (policy == "supersede" and self.turn.gives_way)
-        starts = self.state.status == "active" and gives_way
-        turn_id = new.turn_id if starts else None
         message = told.Message(
             id=new.message_id,
             seq=self.state.last_seq + 1,
@@ -69,14 +66,38 @@ class Conversation(Control):
             timestamp=self.now,
             attachments=new.attachments,
             client_message_id=new.client_message_id,
-            turn_id=joins.turn_id if joins else turn_id,
         )
+        gives_way = policy == "supersede" and self.turn is not None and self.turn.gives_way
+        return self._ask(message, new.turn_id, new.traceparent, supersedes=gives_way)
+
+    def tell_decision(self, decision: Decision, turn_id: str, traceparent: str) -> told.Message | None:
+        """Add what a colleague has decided, for the agent to answer; None where the session has ended.
+
+        It never supersedes an answer. Where people are in charge it waits.
+        """
+        if self.state.status == "ended":
+            return None
+        message = told.Message(
+            id=decision.message_id,
+            seq=self.state.last_seq + 1,
+            role=ROLE,
+            content=decision.content,
+            timestamp=self.now,
+            metadata=decision.metadata,
+        )
+        return self._ask(message, turn_id, traceparent)
+
+    def _ask(self, message: told.Message, turn_id: str, traceparent: str, *, supersedes: bool = False) -> told.Message:
+        """Add a message that somebody has to answer: it joins the open turn, or opens one, or waits."""
+        joins = self.turn if self.turn and self.turn.joinable else None
+        starts = self.state.status == "active" and (self.turn is None or supersedes)
+        message = replace(message, turn_id=joins.turn_id if joins else turn_id if starts else None)
         self._add(message)
         if joins:
             joins.answers_seq.append(message.seq)
             self.joined = joins
         elif starts:
-            self.open_turn(new.turn_id, [*self._supersede(), message.seq], new.traceparent)
+            self.open_turn(turn_id, [*self._supersede(), message.seq], traceparent)
         return message
 
     def _supersede(self) -> list[int]:
@@ -95,7 +116,7 @@ class Conversation(Control):
 
     def waits(self, message: told.Message) -> bool:
         """Say whether somebody has still to answer a message, agent or operator."""
-        return message.role == "user" and message.turn_id is None
+        return message.role in ("user", ROLE) and message.turn_id is None
 
     def give_feedback(self, message: told.Message, feedback: told.Feedback) -> told.Message:
         """Rate an answer.
@@ -177,7 +198,10 @@ class Conversation(Control):
     def _answered(self, turn: Turn, answer: told.Answer, ids: FreshIds) -> told.Message:
         metadata = {**answer.metadata, "attempt": turn.attempt}
         if answer.escalation:
-            metadata |= {"ticket_id": ids.ticket_id, **to_builtins(answer.escalation)}
+            why = answer.escalation
+            metadata |= {
+                "ticket_id": ids.ticket_id, "reasons": why.reasons, "category": why.category, "priority": why.priority,
+            }  # fmt: skip
         return told.Message(
             id=ids.message_id,
             seq=self.state.last_seq + 1,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from libs.contracts.knowledge import Source
 from libs.contracts.session import Escalation, Message, Priority, Ticket
@@ -13,6 +14,10 @@ BACKGROUND = 20  # messages that a summary looks back on, and a packet shows
 # With the messages they must fit into one reply of the broker, 1 MB, also where each is as long as it may be.
 LAST_NOTES = 10
 _SHORT = 160
+_MOST_EVIDENCE = 5
+_EVIDENCE = 200  # characters of each
+_QUOTED_EVIDENCE = 3  # of them, in a summary
+_QUOTED = 80
 _MOST_SOURCES = 20
 
 
@@ -43,6 +48,9 @@ def summarise(escalation: Escalation, messages: Sequence[Message], total: int) -
         f"Handed over for: {why} (category {escalation.category}, priority {escalation.priority}).",
         f"The conversation has {total} message{'' if total == 1 else 's'}.",
     ]
+    if escalation.evidence:
+        quoted = "; ".join(f'"{shortened(each, _QUOTED)}"' for each in escalation.evidence[:_QUOTED_EVIDENCE])
+        sentences.append(f"Evidence: {quoted}.")
     questions = [message for message in messages if message.role == "user"]
     if questions:
         sentences.append(f'First question: "{shortened(questions[0].content)}"')
@@ -64,10 +72,17 @@ def sources_tried(messages: Sequence[Message]) -> list[Source]:
     return list(found.values())[:_MOST_SOURCES]
 
 
-def shortened(text: str) -> str:
-    """Give a text on one line, cut at a bound."""
+def bounded(escalation: Escalation) -> Escalation:
+    """Give an escalation as it may be stored: a few short pieces of evidence, and a score within 0..1."""
+    lines = (shortened(each, _EVIDENCE) for each in escalation.evidence)
+    evidence = [line for line in lines if line][:_MOST_EVIDENCE]
+    return replace(escalation, evidence=evidence, score=min(1.0, max(0.0, escalation.score)))
+
+
+def shortened(text: str, most: int = _SHORT) -> str:
+    """Give a text on one line, cut at a number of characters."""
     line = " ".join(text.split())
-    return line if len(line) <= _SHORT else line[: _SHORT - 1].rstrip() + "…"
+    return line if len(line) <= most else line[: most - 1].rstrip() + "…"
 
 
 def _is_answer(message: Message) -> bool:

@@ -8,6 +8,7 @@ from msgspec import Struct
 MAX_ATTEMPTS = 5
 # An agent is given the last of the messages that a turn answers: all of a long wait need not fit into one reply.
 MOST_QUESTIONS = 20
+MOST_DECISIONS = 50  # of colleagues, beside these
 CANCEL_S = 1.0  # that an agent has to say how far it came with an answer that was called off
 FAILED_ANSWER = (
     "I'm sorry, something went wrong on our side and I couldn't finish this answer. "
@@ -40,6 +41,7 @@ class Turn(Struct, kw_only=True):
     Attributes:
         held: an agent holds it: running, under a lease that has not run out.
         joinable: nobody has had it yet, and its window is open.
+        acting: it answers a colleague's decision: what was allowed may be under way.
         cancelling: the customer has called it off, and its agent is to say how far it came.
         overdue: the agent's time for that is over.
         expired: the turn is past its deadline.
@@ -57,6 +59,7 @@ class Turn(Struct, kw_only=True):
     created_at: datetime
     held: bool = False
     joinable: bool = False
+    acting: bool = False
     cancelling: bool = False
     overdue: bool = False
     expired: bool = False
@@ -75,8 +78,11 @@ class Turn(Struct, kw_only=True):
 
     @property
     def gives_way(self) -> bool:
-        """Whether a further message may supersede it: not where it can join it, or the customer has called it off."""
-        return not (self.joinable or self.cancelling)
+        """Whether a further message may supersede it: not where it can join it, or the customer has called it off.
+
+        Nor where it carries out what a colleague has allowed: that would be begun a second time.
+        """
+        return not (self.joinable or self.cancelling or self.acting)
 
     @property
     def to_be_sealed(self) -> bool:

@@ -62,8 +62,9 @@ select * from tickets where session_id = any($1::text[]) and status = 'open'
 
 -- name: insert_ticket
 insert into tickets (
-    id, session_id, tenant, reasons, category, priority, created_at, operator, claimed_at, summary, sources, seq
-) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+    id, session_id, tenant, reasons, category, priority, created_at, operator, claimed_at, summary, sources, seq,
+    score, evidence
+) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 
 -- name: claim_ticket
 update tickets set operator = $2, claimed_at = $3 where id = $1
@@ -142,7 +143,8 @@ for update of s skip locked
 select *, status = 'running' and lease_until > now() as held,
     status = 'queued' and attempt = 0 and lease_until > now() as joinable,
     cancel_by is not null as cancelling, coalesce(cancel_by <= now(), false) as overdue, expires_at <= now() as expired,
-    array(select seq from messages where session_id = turns.session_id and waiting order by seq) as waiting
+    array(select seq from messages where session_id = turns.session_id and waiting order by seq) as waiting,
+    exists (select from messages where turn_id = turns.id and role = 'system') as acting
 from turns
 where session_id = $1 and status in ('queued', 'running')
 
@@ -150,7 +152,8 @@ where session_id = $1 and status in ('queued', 'running')
 select *, status = 'running' and lease_until > now() as held,
     status = 'queued' and attempt = 0 and lease_until > now() as joinable,
     cancel_by is not null as cancelling, coalesce(cancel_by <= now(), false) as overdue, expires_at <= now() as expired,
-    array(select seq from messages where session_id = turns.session_id and waiting order by seq) as waiting
+    array(select seq from messages where session_id = turns.session_id and waiting order by seq) as waiting,
+    exists (select from messages where turn_id = turns.id and role = 'system') as acting
 from turns
 where id = $1
 
@@ -202,7 +205,9 @@ select * from messages where session_id = $1 and client_message_id = $2
 select * from messages where session_id = $1 and id = $2
 
 -- name: waiting_seqs
-select seq from messages where session_id = $1 and waiting order by seq
+select seq from messages
+where session_id = $1 and waiting and (not $2 or (role = 'system' and metadata ->> 'decision' = 'approved'))
+order by seq
 
 -- name: take_up_messages
 update messages set turn_id = $2, waiting = false where session_id = $1 and seq = any($3::bigint[])
@@ -211,11 +216,15 @@ update messages set turn_id = $2, waiting = false where session_id = $1 and seq 
 update messages set turn_id = null, waiting = true where session_id = $1 and seq = any($2::bigint[])
 
 -- name: stop_waiting
-update messages set waiting = false where session_id = $1 and waiting
+-- What people have answered waits no more. An action that a colleague has allowed does, until the session ends.
+update messages set waiting = false
+where session_id = $1 and waiting
+    and ($2 or role <> 'system' or metadata ->> 'decision' is distinct from 'approved')
 
 -- name: messages_for_turn
--- The questions of a turn, and the last messages that are not its own and worth reading.
-(select *, true as asked from messages where session_id = $1 and turn_id = $2 and role = 'user')
+-- What a turn answers, customers' messages and colleagues' decisions, and the last messages that are not its own and
+-- worth reading.
+(select *, true as asked from messages where session_id = $1 and turn_id = $2 and role in ('user', 'system'))
 union all
 (
     select *, false as asked from messages

@@ -13,6 +13,7 @@ from tests.browser.conftest import LOST
 from tests.support.system import System, real_servers
 
 from .operator_page import TOKEN, Customer, OperatorPage
+from .stand_in import StandIn, standing_in
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext
@@ -32,6 +33,19 @@ def staffed(chromium: Browser, tmp_path_factory: pytest.TempPathFactory, model_f
         ) as running,
     ):  # fmt: skip
         yield running
+
+
+@pytest.fixture(scope="session")
+def deciding(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[System, StandIn]]:
+    """A gateway and a session service whose agent is played by the tests: it only keeps what people decide on."""
+    folder = tmp_path_factory.mktemp("deciding")
+    played = {"agent": 0, "knowledge": 0, "attachments": 0}
+    with (
+        real_servers(folder / "servers") as servers,
+        standing_in(servers.environment["DESKBUS_NATS_URL"]) as agent,
+        System(servers, folder, folder, played, admin_token=TOKEN) as running,
+    ):
+        yield running, agent
 
 
 @pytest.fixture

@@ -6,31 +6,16 @@ import json
 import urllib.request
 from typing import TYPE_CHECKING, Any, Self
 
+from tests.browser.tab import Tab
+
 if TYPE_CHECKING:
-    from playwright.sync_api import ConsoleMessage, Locator, Page
+    from playwright.sync_api import Locator
 
 TOKEN = "a-token/of+the=operators?"
 
 
-class OperatorPage:
-    """One tab.
-
-    Attributes:
-        complaints: what the console held of errors and warnings.
-        expected: a pattern of complaints that belong to the test.
-    """
-
-    def __init__(self, page: Page, url: str, expected: str = "") -> None:
-        self.page = page
-        self.url = url
-        self.complaints: list[str] = []
-        self.expected = expected
-        page.on("console", self._hear)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-
-    def _hear(self, message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"}:
-            self.complaints.append(f"{message.text} ({message.location.get('url', '')})")
+class OperatorPage(Tab):
+    """One tab with the operators' page."""
 
     def go(self, session_id: str | None = None) -> Self:
         """Load the page."""
@@ -65,6 +50,17 @@ class OperatorPage:
     def ticket(self, session_id: str) -> Locator:
         """A row of the queue."""
         return self.page.locator(f"[data-session-id={session_id}]")
+
+    # --- what waits for a person's word
+
+    @property
+    def approvals(self) -> Locator:
+        """The panel of actions to decide on."""
+        return self.page.locator("#approvals")
+
+    def approval(self, approval_id: str) -> Locator:
+        """One of these actions."""
+        return self.page.locator(f"[data-approval-id={approval_id}]")
 
     # --- the conversation
 

@@ -3,7 +3,7 @@
 import re
 
 from tests.browser.conftest import Open
-from tests.browser.driver import expect
+from tests.browser.driver import Route, expect
 from tests.support.system import System
 
 from .conftest import Desk, NewCustomer
@@ -230,3 +230,20 @@ def test_the_packet_says_what_it_is_about(staffed: System, desk: Desk, customer:
     expect(packet).to_contain_text(kim.session_id)
     expect(ana.page.locator("#talk-title")).to_have_text("kim-4711")
     assert TOKEN not in ana.page.content()
+
+
+def test_the_packet_quotes_what_speaks_for_a_person(staffed: System, desk: Desk, customer: NewCustomer) -> None:
+    kim = customer(staffed)
+    kim.say(PERSON)
+    said = ["I want <b>a person</b>", "Nothing helped twice"]
+
+    def quote(route: Route) -> None:
+        packet = route.fetch().json()
+        route.fulfill(json={**packet, "ticket": {**packet["ticket"], "score": 0.9, "evidence": said}})
+
+    ana = desk(staffed, None)
+    ana.page.route("**/api/escalations/tick_*", quote)
+    ana.go(kim.session_id).sign_in("Ana").live()
+    part = ana.page.locator("#packet .part", has_text="What says so")
+    expect(part.locator("li")).to_have_text(said)
+    expect(part.locator("b")).to_have_count(0)

@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from libs.contracts import bus_map
-from libs.contracts.agent import TurnFrame
+from libs.contracts.agent import MemoryItem, TurnFrame
 from libs.contracts.channels import NO_KEY
 from libs.contracts.frames import Text
 from libs.contracts.knowledge import SearchResult, Source
 from libs.contracts.session import ClaimedTurn, ClaimReply, LeaseRenewed, Message, TurnSettled
 from services.agent.app import Claim, Limits, Means, Memory, Turns
+from services.agent.domain import facts
 from services.agent.domain.facts import Fact
 from services.agent.domain.prompt import Outcome, Prompt
 from services.agent.ports import Delta
@@ -131,25 +132,64 @@ class Log:
 
 
 class KeptMemories:
-    """Memories in a list; `fault` is raised, `delay_s` waited for, where a test sets them."""
+    """Memories in lists; `fault` is raised, `delay_s` waited for, where a test sets them.
+
+    `facts` are those of sessions, `of_users` those of users, each by tenant and id.
+    """
 
     def __init__(self) -> None:
         self.facts: dict[tuple[str, str], list[Fact]] = {}
+        self.of_users: dict[tuple[str, str], list[Fact]] = {}
+        self.users: dict[tuple[str, str], str] = {}
+        self.touched: list[list[str]] = []
         self.fault: Exception | None = None
         self.delay_s = 0.0
 
-    async def learn(self, tenant: str, session_id: str, facts: Sequence[Fact]) -> None:
+    async def learn(self, tenant: str, session_id: str, told: Sequence[Fact], user_id: str | None = None) -> None:
         await self._trouble()
-        kept = self.facts.setdefault((tenant, session_id), [])
-        kept += [fact for fact in facts if fact not in kept]
+        for fact in facts.owned(told, user_id):
+            store, owner = (self.of_users, user_id or "") if fact.scope == "user" else (self.facts, session_id)
+            kept = store.setdefault((tenant, owner), [])
+            if fact not in kept:
+                kept.append(fact)
 
-    async def recall(self, tenant: str, session_id: str) -> list[Fact]:
+    async def recall(self, tenant: str, session_id: str, user_id: str | None = None) -> list[Fact]:
         await self._trouble()
-        return list(self.facts.get((tenant, session_id), []))
+        return [*self.of_users.get((tenant, user_id or ""), []), *self.facts.get((tenant, session_id), [])]
+
+    async def known(self, tenant: str, session_id: str) -> list[Fact]:
+        return await self.recall(tenant, session_id, self.users.get((tenant, session_id)))
+
+    async def touch(self, memory_ids: Sequence[str]) -> None:
+        await self._trouble()
+        self.touched.append(list(memory_ids))
+
+    async def prepare(self, tenant: str, session_id: str, user_id: str) -> None:
+        await self._trouble()
+        self.users[tenant, session_id] = user_id
+
+    async def clear(self, tenant: str, session_id: str) -> None:
+        await self._trouble()
+        kept = self.facts.get((tenant, session_id), [])
+        self.facts[tenant, session_id] = [fact for fact in kept if fact.kind != "context"]
 
     async def forget(self, tenant: str, session_id: str) -> None:
         await self._trouble()
         self.facts.pop((tenant, session_id), None)
+
+    async def listed(self, tenant: str, user_id: str) -> list[MemoryItem]:
+        await self._trouble()
+        return [
+            MemoryItem(
+                memory_id=f"mem_{number}", kind=fact.kind, label=fact.label, value=fact.value, importance=fact.importance,
+                created_at=NOON, last_used_at=NOON,
+            )
+            for number, fact in enumerate(self.of_users.get((tenant, user_id), []))
+        ]  # fmt: skip
+
+    async def erase(self, tenant: str, user_id: str, memory_id: str | None = None) -> int:
+        await self._trouble()
+        return len(self.of_users.pop((tenant, user_id), []))
 
     async def _trouble(self) -> None:
         await asyncio.sleep(self.delay_s)

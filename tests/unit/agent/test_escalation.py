@@ -443,3 +443,23 @@ def test_no_gate_keeps_a_signal_out(text: str) -> None:
     ]
     heard = list(signals.heard(folded))
     assert [signal for signal in ungated if signal not in heard and signal.stands_in(folded)] == []
+
+
+def test_a_ticket_carries_the_customers_own_words() -> None:
+    decided = escalation.decide([message("Hello there. I’ll SUE you! Bye."), message("Let me talk to a human.", seq=2)])
+    assert decided
+    assert decided.escalation.evidence == ["I’ll SUE you!", "Let me talk to a human."]
+    assert decided.escalation.score == 0.99
+    assert escalation.decide([message("Let me talk to a human.")]).escalation.score == 0.9  # type: ignore[union-attr]
+
+
+def test_evidence_is_bounded() -> None:
+    long = "I want to talk to a human " + "please " * 60
+    decided = escalation.decide([message(long), *(message("Let me talk to a human.", seq=n) for n in range(2, 9))])
+    assert decided
+    assert len(decided.escalation.evidence[0]) == 200
+    assert len(decided.escalation.evidence) == 5
+
+
+def test_what_the_system_says_is_no_wish_of_the_customer() -> None:
+    assert escalation.decide([message("Let me talk to a human.", role="system")]) is None

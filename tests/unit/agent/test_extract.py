@@ -5,10 +5,11 @@ import asyncio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from libs.contracts.knowledge import Source
 from services.agent.adapters.extractive import ExtractiveModel
-from services.agent.domain import extract, replies
+from services.agent.domain import extract, replies, sufficiency
 from services.agent.domain.extract import Extract, compose
 from services.agent.domain.prompt import Outcome, Prompt, cited
 
@@ -105,9 +106,30 @@ def test_a_question_without_an_answer_is_named_beside_one_with() -> None:
 @pytest.mark.parametrize("found", [[], passages((RETURNS, "Returns", 0.2))])
 def test_nothing_fits_is_said_plainly(found: list[Source]) -> None:
     said = ask("Who won the world cup?", passages=found)
-    assert said == Extract(replies.NOTHING_FOUND, Outcome(confidence=0.0))
+    assert said.text == replies.abstention("Who won the world cup?", "en")
     assert "couldn't find" in said.text
     assert "person" in said.text
+    nearest = found[0].relevance_score if found else 0.0
+    told = {"abstained": True, "looked_for": "Who won the world cup?", "retrieval_score": nearest}
+    assert said.outcome == Outcome(confidence=0.0, metadata=told)
+
+
+def test_an_abstention_is_in_the_customers_language_and_keeps_addresses_to_itself() -> None:
+    said = ask("Ich möchte die Rechnung an ada@example.com, können Sie das?", passages=[])
+    assert said.text.startswith("Ich konnte in unseren Hilfeseiten nichts über")
+    assert "ada@example.com" not in said.text + str(said.outcome.metadata)
+
+
+def test_a_vague_message_is_asked_back_about_with_what_there_is_and_only_once() -> None:
+    said = ask("it doesn't work", passages=ALL)
+    assert said.text.startswith(replies.clarifying("en"))
+    assert said.text.endswith("“Returns”, “Shipping”, “Password”.")
+    assert said.outcome == Outcome(metadata={sufficiency.CLARIFIED: True})
+    asked_back = replace(message(said.text, seq=2, role="assistant"), metadata=said.outcome.metadata)
+    prompt = Prompt(
+        turn_id="turn_2", attempt=1, questions=[message("it is broken", seq=3)], passages=[], history=[asked_back]
+    )
+    assert compose(prompt).outcome.metadata["abstained"] is True
 
 
 @pytest.mark.parametrize(
@@ -144,7 +166,7 @@ def test_r35_a_well_sourced_answer_is_confident(question: str, passage: tuple[st
 
 def test_r35_a_weakly_sourced_answer_is_not_confident_and_says_so() -> None:
     found = ask("Can I pay with bitcoin here?", passages=passages((PAYMENT, "Payment", 0.45)))
-    assert (found.outcome.confidence or 0) < 0.5
+    assert (found.outcome.confidence or 0) < extract.SURE
     assert found.text.startswith(replies.CLOSEST)
 
 
@@ -190,7 +212,7 @@ async def test_the_stream_joined_is_the_text_and_comes_in_words() -> None:
     said = [delta async for delta in ExtractiveModel().answer(prompt)]
     outcome = said.pop()
     assert isinstance(outcome, Outcome)
-    assert outcome.metadata == {"kind": "extractive"}
+    assert outcome.metadata == {"kind": "extractive", "retrieval_score": 0.6}
     assert "".join(map(str, said)) == compose(prompt).text
     assert len(said) > 20
 

@@ -14,7 +14,9 @@ async def test_r36_a_request_for_a_person_is_answered_without_search_or_model() 
     bus, log, model = Bus(), Log(), SpokenModel("nothing", DONE)
     await turns(bus, model, log).answer(claim(turn("talk to a human")))
     answer = bus.requests(bus_map.COMPLETE_TURN)[0].answer
-    assert answer.escalation == Escalation(reasons=["asked_for_person"], category="general", priority="normal")
+    assert answer.escalation == Escalation(
+        reasons=["asked_for_person"], category="general", priority="normal", score=0.9, evidence=["talk to a human"]
+    )
     assert answer.content == bus.joined
     assert "member of our team" in answer.content
     assert (answer.sources, answer.metadata["kind"], answer.metadata["attempt"]) == ([], "hand_over", 1)

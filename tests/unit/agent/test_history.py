@@ -107,7 +107,7 @@ def test_unhappiness_before_a_colleague_answered_is_over() -> None:
 async def test_what_a_customer_told_a_colleague_is_remembered() -> None:
     memories = KeptMemories()
     await ask("and now?", WITH_A_PERSON, SpokenModel("yes", DONE), memories)
-    assert [(fact.kind, fact.value, fact.seq) for fact in memories.facts["acme", "sess_1"]] == [("order", "A-1042", 3)]
+    assert [(fact.label, fact.value, fact.seq) for fact in memories.facts["acme", "sess_1"]] == [("order", "A-1042", 3)]
 
 
 async def test_what_turns_have_read_already_is_not_learned_again() -> None:

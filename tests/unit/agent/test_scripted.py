@@ -7,7 +7,7 @@ import pytest
 from services.agent.adapters.scripted import ScriptedModel
 from services.agent.domain.prompt import Outcome, Prompt
 from services.agent.domain.script import Pace, read
-from services.agent.main import choose_model
+from services.agent.wiring import own_model
 from services.agent.ports import ModelFault
 from services.agent.settings import Settings
 
@@ -82,10 +82,10 @@ async def test_the_pace_is_kept() -> None:
 
 
 def test_it_is_refused_in_production() -> None:
-    assert choose_model(Settings(database_url="", model="scripted")).name == "scripted"
+    assert own_model(Settings(database_url="", model="scripted")).name == "scripted"
     assert (
-        choose_model(Settings(database_url="", environment="production")).about
+        own_model(Settings(database_url="", environment="production")).about
         == "extractive (no language model configured)"
     )
     with pytest.raises(Exception, match="DESKBUS_MODEL=scripted"):
-        choose_model(Settings(database_url="", model="scripted", environment="production"))
+        own_model(Settings(database_url="", model="scripted", environment="production"))

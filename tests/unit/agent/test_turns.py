@@ -35,7 +35,7 @@ async def test_a_turn_says_what_it_does_streams_and_stores() -> None:
     assert stored.answer.confidence == 0.8
     assert stored.answer.metadata == {"model": "spoken", "attempt": 1}
     [line] = log.named("turn")
-    assert (line["outcome"], line["tokens"], line["turn"]) == ("answered", 2, "turn_1")
+    assert (line["outcome"], line["tokens"], line["turn"]) == ("answered", 3, "turn_1")
 
 
 async def test_the_log_line_of_a_turn_holds_no_customer_words() -> None:
@@ -282,5 +282,5 @@ async def test_the_extractive_model_answers_through_the_whole_turn() -> None:
     answer = bus.requests(bus_map.COMPLETE_TURN)[0].answer
     assert "30 days" in answer.content
     assert answer.content == bus.joined
-    assert answer.metadata == {"model": "extractive", "kind": "extractive", "attempt": 1}
+    assert answer.metadata == {"model": "extractive", "kind": "extractive", "attempt": 1, "retrieval_score": 0.7}
     assert bus.requests(bus_map.SEARCH)[0].query == "How long do I have to return something?"

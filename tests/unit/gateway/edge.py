@@ -17,6 +17,7 @@ from services.gateway.adapters.connections import Connections
 from services.gateway.adapters.docs import Docs
 from services.gateway.adapters.event_stream import EventStreams
 from services.gateway.adapters.http import Http
+from services.gateway.adapters.http_agent import AgentHttp
 from services.gateway.adapters.http_export import ExportHttp
 from services.gateway.adapters.http_operators import OperatorHttp
 from services.gateway.adapters.middlewares import Edge
@@ -26,17 +27,20 @@ from services.gateway.adapters.server import Binding, application
 from services.gateway.adapters.uploads import Files
 from services.gateway.adapters.websocket import HEARTBEAT_S, Sockets
 from services.gateway.app.answering import Answerings
+from services.gateway.app.approvals import Approvals
 from services.gateway.app.cancellation import Cancellation
 from services.gateway.app.chat import Chat
 from services.gateway.app.export import Export
 from services.gateway.app.hubs import Hubs
 from services.gateway.app.idle import IdleWatch
 from services.gateway.app.knowledge import Knowledge
+from services.gateway.app.memories import Memories
 from services.gateway.app.operators import Operators
 from services.gateway.app.pace import Pace
 from services.gateway.app.platform import Platform, Statistics
 from services.gateway.app.sessions import Sessions
 from services.gateway.app.uploads import Uploads
+from services.gateway.app.usage import Usage
 from services.gateway.domain.limits import Limits
 from services.gateway.domain.rates import networks
 from services.gateway.domain.uploads import UploadLimits
@@ -158,6 +162,12 @@ async def gateway(**options: Any) -> AsyncIterator[Gateway]:
         binding = Binding(
             http,
             OperatorHttp(Operators(running.desk, TENANT, mint, limits=limits), limits),
+            AgentHttp(
+                Memories(running.desk, TENANT),
+                Approvals(running.desk, TENANT),
+                Usage(running.desk, TENANT, clock),
+                limits,
+            ),
             ExportHttp(Export(running.desk, TENANT, clock)),
             running.sockets,
             streams,

@@ -109,6 +109,18 @@ class Room:
             told.PostMessage(message_id=mint("msg"), client_message_id=own_id or mint("msg"), content=content)
         )
 
+    def decide(self, content: str = "A colleague allowed the requested action: Refund.") -> Message:
+        """Tell what a person decided on an action, for the agent to answer."""
+        facts = {"approval_id": mint("appr"), "decision": "approved"}
+        self.turn = OpenTurn(turn_id=mint("turn"), attempt=0)
+        row = message(
+            len(self.messages) + 1, "system", content, id=mint("msg"), turn_id=self.turn.turn_id, metadata=facts
+        )
+        self.answers = [row.seq]
+        self.messages.append(row)
+        self.happen(bus_map.MESSAGE_ADDED, told.MessageAdded(row))
+        return row
+
     # --- the agent
 
     def start(self) -> OpenTurn:

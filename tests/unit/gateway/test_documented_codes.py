@@ -6,7 +6,9 @@ from pathlib import Path
 
 from libs.contracts import errors
 from services.gateway.adapters import problem
+from services.gateway.adapters.openapi.document import document
 from services.gateway.domain import rates
+from services.gateway.routes import served
 
 ROOT = Path(__file__).parents[3]
 DOCUMENT = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
@@ -43,5 +45,19 @@ def test_every_code_of_the_gateway_is_documented() -> None:
 
 
 def test_every_code_of_the_session_service_is_documented() -> None:
-    # `lease_lost` and `control_changed` are for agents.
-    assert codes(ROOT / "services" / "session") - {"lease_lost", "control_changed"} <= documented()
+    # `lease_lost` and `control_changed` are for agents, `bad_approval` is about an event that nobody asked for.
+    assert codes(ROOT / "services" / "session") - {"lease_lost", "control_changed", "bad_approval"} <= documented()
+
+
+def test_every_code_that_openapi_tells_of_is_documented() -> None:
+    api = document(served(api="/api", debug=True), "0")
+    faults = [
+        answer["description"]
+        for methods in api["paths"].values()
+        for told in methods.values()
+        for status, answer in told["responses"].items()
+        if int(status) >= 400
+    ]
+    told = set(re.findall(r"`(\w+)`", " ".join(faults)))
+    assert {"approval_expired", "agent_unavailable", "memory_not_found"} <= told
+    assert told - {"degraded", "unhealthy"} <= documented()

@@ -155,6 +155,21 @@ async def test_an_open_turn_is_looked_after_so_that_a_lost_last_frame_hangs_nobo
         assert not hub.is_due(asyncio.get_running_loop().time() + 600)
 
 
+async def test_the_answer_to_a_decision_is_looked_after_too():
+    desk = Desk()
+    room = desk.room()
+    async with running_hubs(desk) as hubs, client(hubs, room) as screen:
+        assert not screen.hub.is_due(asyncio.get_running_loop().time() + 6)
+        room.decide()
+        assert screen.of("message_added")[0]["message"]["role"] == "system"
+        assert screen.hub.is_due(asyncio.get_running_loop().time() + 6)
+        room.muted = True
+        room.answer()
+        await screen.hub.catch_up()
+        assert screen.types[-1] == "complete"
+        assert not screen.hub.is_due(asyncio.get_running_loop().time() + 600)
+
+
 async def test_catch_ups_do_not_repeat_while_the_text_cannot_be_had():
     desk = Desk()
     room = desk.room()

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from libs.contracts import session as told
+from libs.contracts.agent import Approval
 from services.session.domain.change import FreshIds
 from services.session.domain.control import NewReply
 from services.session.domain.conversation import Conversation, NewMessage
@@ -39,6 +40,15 @@ def message(number: int = 1) -> NewMessage:
         message_id=f"msg_{number}", client_message_id=f"client_{number}", content="hello", attachments=[],
         turn_id=f"turn_{number}", traceparent="",
     )  # fmt: skip
+
+
+def approval(number: int = 1, **fields: object) -> Approval:
+    values = {
+        "approval_id": f"appr_01M7WFKX817W324VZC06MW7W{number:02d}", "session_id": "sess_1", "turn_id": "turn_1",
+        "tool": "refund_order", "description": "Refund an order.", "arguments": {"order": "A-1042"}, "status": "approved",
+        "requested_at": NOON, "expires_at": NOON, "operator": "Ann", "decided_at": NOON, **fields,
+    }  # fmt: skip
+    return Approval(**values)
 
 
 def reply(operator: str = "Ann") -> NewReply:

@@ -5,6 +5,7 @@ from msgspec.structs import replace
 from libs.contracts import session as told
 from services.session.domain.change import LoggedEvent
 from services.session.domain.conversation import Conversation
+from services.session.domain.decisions import is_allowed
 from services.session.domain.turn import Turn
 from tests.unit.session.given import NOON, state
 
@@ -31,6 +32,7 @@ class Shelf:
         turn = replace(open_turns[0], answers_seq=[*open_turns[0].answers_seq]) if open_turns else None
         if turn:
             turn.waiting = sorted(self.waiting)
+            turn.acting = any(self.messages[seq].role == "system" for seq in turn.answers_seq)
         return Conversation(replace(self.state), NOON, turn)
 
     def save(self, change: Conversation) -> None:
@@ -49,7 +51,8 @@ class Shelf:
 
     def _save_messages(self, change: Conversation) -> None:
         if change.nothing_waits:
-            self.waiting.clear()
+            ended = change.state.status == "ended"
+            self.waiting = {seq for seq in self.waiting if not ended and is_allowed(self.messages[seq])}
         else:
             for seq in change.waiting_again:
                 self.waiting.add(seq)

@@ -36,6 +36,57 @@ def test_a_summary_says_why_how_much_and_what_about() -> None:
     )
 
 
+def test_a_summary_quotes_some_of_the_evidence() -> None:
+    why = told.Escalation(reasons=["legal"], evidence=["I will\n sue you", "x" * 81, "third", "fourth"])
+    assert f'Evidence: "I will sue you"; "{"x" * 79}…"; "third". First question' in summarise(
+        why, [said(1, "user", "hello")], 1
+    )
+    assert "Evidence" not in summarise(WHY, [], 0)
+
+
+def stored_evidence(*evidence: str, score: float = 0.5) -> told.Ticket:
+    conversation = Conversation(state(last_seq=1), NOON, running())
+    why = told.Escalation(reasons=["legal"], evidence=list(evidence), score=score)
+    conversation.complete(told.Answer(content="Somebody will come.", escalation=why), IDS)
+    assert conversation.hand_over is not None
+    assert conversation.state.ticket == conversation.hand_over.ticket
+    return conversation.hand_over.ticket
+
+
+@pytest.mark.parametrize(("length", "cut"), [(200, False), (201, True)])
+def test_a_piece_of_evidence_is_bounded(length: int, cut: bool) -> None:
+    [piece] = stored_evidence("x" * length).evidence
+    assert len(piece) == 200
+    assert piece.endswith("…") is cut
+
+
+@pytest.mark.parametrize("given", [5, 6])
+def test_evidence_is_five_pieces_at_most(given: int) -> None:
+    assert stored_evidence(" ", *map(str, range(given))).evidence == list("01234")
+
+
+@pytest.mark.parametrize(("given", "stored"), [(-0.1, 0.0), (0.0, 0.0), (0.73, 0.73), (1.0, 1.0), (1.1, 1.0)])
+def test_a_score_is_kept_within_its_bounds(given: float, stored: float) -> None:
+    assert stored_evidence(score=given).score == stored
+
+
+def test_a_hand_over_by_hand_has_no_evidence() -> None:
+    conversation = Conversation(state(), NOON)
+    conversation.set_status("escalated", IDS, [])
+    ticket = conversation.state.ticket
+    assert ticket is not None
+    assert (ticket.score, ticket.evidence) == (1.0, [])
+
+
+def test_an_answer_that_hands_over_says_why_without_the_evidence() -> None:
+    conversation = Conversation(state(last_seq=1), NOON, running())
+    why = told.Escalation(reasons=["legal"], category="legal", priority="urgent", evidence=["I will sue"], score=0.9)
+    stored = conversation.complete(told.Answer(content="Somebody will come.", escalation=why), IDS)
+    assert stored.metadata == {
+        "ticket_id": "tick_1", "reasons": ["legal"], "category": "legal", "priority": "urgent", "attempt": 1,
+    }  # fmt: skip
+
+
 def test_a_summary_of_nothing_and_of_one_message() -> None:
     nothing = summarise(told.Escalation(reasons=[]), [], 0)
     assert nothing == (

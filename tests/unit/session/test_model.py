@@ -6,6 +6,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from msgspec.structs import replace
 
 from libs.contracts import operators
 from libs.contracts import session as told
@@ -13,9 +14,10 @@ from libs.contracts.errors import Conflict, DeskError, Malformed
 from services.session.domain.change import FreshIds
 from services.session.domain.control import NewReply
 from services.session.domain.conversation import NewMessage
+from services.session.domain.decisions import decision_of
 from services.session.domain.session import TRANSITIONS
 from services.session.domain.turn import MAX_ATTEMPTS, TurnPolicy
-from tests.unit.session.given import NOON
+from tests.unit.session.given import NOON, approval
 from tests.unit.session.shelf import Shelf
 
 PERSON = told.Escalation(reasons=["asked_for_person"])
@@ -24,13 +26,14 @@ OPERATORS = st.sampled_from(["Ann", "Bob"])
 
 
 class Model:
-    """What ought to be, in the fewest words: where each of the customer's messages stands, and who is in charge."""
+    """What ought to be, in the fewest words: where each message that asks for an answer stands, and who is in charge."""
 
     def __init__(self) -> None:
         self.status = "active"
         self.operator: str | None = None
         self.epoch = 0
         self.waiting: list[int] = []
+        self.allowed: set[int] = set()
         self.answering: list[int] | None = None
         self.done: set[int] = set()
         self.finals = 0
@@ -50,9 +53,10 @@ class Model:
         if self.status == "active" and self.answering is None and self.waiting:
             self.answering, self.waiting = self.waiting, []
 
-    def nothing_waits(self) -> None:
-        self.done |= set(self.waiting)
-        self.waiting = []
+    def nothing_waits(self, *, ended: bool = False) -> None:
+        """People have answered what waits, but for actions that were allowed: these are still to be carried out."""
+        self.done |= {seq for seq in self.waiting if ended or seq not in self.allowed}
+        self.waiting = [seq for seq in self.waiting if not ended and seq in self.allowed]
 
     def hand_to(self, status: str, operator: str | None, *, called_off: bool = False) -> None:
         self.status, self.operator = status, operator
@@ -60,12 +64,12 @@ class Model:
         if status != "active" and self.answering is not None:
             self.settle(answered=called_off)
         if status == "ended":
-            self.nothing_waits()
+            self.nothing_waits(ended=True)
         self.take_up()
 
 
 class AnyConversation(RuleBasedStateMachine):
-    """Messages, claims, answers in time and late, cancellations, sealing, operators, statuses, notes, deletion."""
+    """Messages, decisions, claims, answers in time and late, cancellations, sealing, operators, statuses, notes, deletion."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -101,8 +105,13 @@ class AnyConversation(RuleBasedStateMachine):
     def running(self) -> bool:
         return self.turn is not None and self.turn.status == "running"
 
-    def waiting(self) -> list[int]:
-        return sorted(self.shelf.waiting)
+    @property
+    def acting(self) -> bool:
+        """Whether the open turn answers a colleague's decision."""
+        return any(self.shelf.messages[seq].role == "system" for seq in self.model.answering or [])
+
+    def waiting(self, *, allowed_only: bool = False) -> list[int]:
+        return sorted(seq for seq in self.shelf.waiting if not allowed_only or seq in self.model.allowed)
 
     def refused(self, code: str, change: Any) -> None:
         """Whatever is refused has changed nothing: it is not saved, and the model stays as it is."""
@@ -129,10 +138,30 @@ class AnyConversation(RuleBasedStateMachine):
         if turn is not None and turn.joinable:
             self.model.answering = [*(self.model.answering or []), seq]
         else:
-            if turn is not None and self.policy == "supersede" and not turn.cancelling:
+            if turn is not None and self.policy == "supersede" and not (turn.cancelling or self.acting):
                 self.model.waiting = sorted({*self.model.waiting, *(self.model.answering or [])})
                 self.model.answering = None
             self.model.waiting.append(seq)
+            self.model.take_up()
+
+    @rule(decision=st.sampled_from(["approved", "refused", "expired"]))
+    def decide(self, decision: str) -> None:
+        """A colleague decides about an action that the agent asked for, or nobody does in time."""
+        ids, change, turn = self.ids(), self.shelf.load(), self.turn
+        made = replace(decision_of(approval(status=decision)), message_id=ids.message_id)
+        stored = change.tell_decision(made, ids.turn_id, "")
+        if self.model.status == "ended":
+            assert (stored, change.events) == (None, [])
+            return
+        assert stored is not None
+        assert change.settled is None, "an answer gave way to a decision"
+        self.shelf.save(change)
+        if decision == "approved":
+            self.model.allowed.add(stored.seq)
+        if turn is not None and turn.joinable:
+            self.model.answering = [*(self.model.answering or []), stored.seq]
+        else:
+            self.model.waiting.append(stored.seq)
             self.model.take_up()
 
     @precondition(lambda self: self.turn is not None)
@@ -271,7 +300,7 @@ class AnyConversation(RuleBasedStateMachine):
     @rule(operator=OPERATORS, ends=st.booleans(), answer=st.booleans())
     def give_back_or_end(self, operator: str, ends: bool, answer: bool) -> None:
         ends = ends and self.count > LATE
-        change, waiting = self.shelf.load(), self.waiting() if answer else []
+        change, waiting = self.shelf.load(), self.waiting(allowed_only=not answer)
 
         def close() -> None:
             change.resolve(operator, self.ids()) if ends else change.release(operator, self.ids(), waiting)
@@ -343,8 +372,8 @@ class AnyConversation(RuleBasedStateMachine):
         assert len(turns) == len(set(turns)) == self.model.finals
 
     @invariant()
-    def every_customers_message_is_answered_or_waits_or_is_being_answered(self) -> None:
-        asked = {seq for seq, message in self.shelf.messages.items() if message.role == "user"}
+    def every_customers_message_and_decision_is_answered_or_waits_or_is_being_answered(self) -> None:
+        asked = {seq for seq, message in self.shelf.messages.items() if message.role in ("user", "system")}
         answering = set(self.model.answering or [])
         assert asked == self.model.done | set(self.model.waiting) | answering
         assert not answering & set(self.model.waiting)

@@ -131,7 +131,8 @@ def _refs(kinds: Iterable[type]) -> list[dict[str, str]]:
 
 def _parameters(operation: Operation, path: str) -> list[dict[str, Any]]:
     placed = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in _PLACE.findall(path)
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string", **operation.places.get(name, {})}}
+        for name in _PLACE.findall(path)
     ]
     asked = [
         {"name": name, "in": "query", "required": required, "schema": schema}

@@ -30,6 +30,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     """What is told of an operation.
 
     Attributes:
+        places: what is known of the parameters in its path, by their names.
         query: the struct that its query is read into.
         parameters: what else it takes, as OpenAPI writes it.
         body: the struct that its JSON is read into.
@@ -42,6 +43,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     tag: str
     summary: str
     description: str = ""
+    places: dict[str, Schema] = {}
     query: type[Struct] | None = None
     parameters: tuple[Schema, ...] = ()
     body: type[Struct] | None = None

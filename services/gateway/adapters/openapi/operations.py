@@ -3,7 +3,7 @@
 from typing import Any
 
 from libs.contracts.attachments import Attachment
-from libs.contracts.knowledge import Source
+from libs.contracts.knowledge import Gap, Source
 from libs.contracts.session import Session
 
 from ...domain import limits
@@ -24,6 +24,7 @@ from ...domain.requests import (
     CancelOrder,
     CleanUpOrder,
     ExportQuery,
+    GapQuery,
     HistoryQuery,
     NewFeedback,
     NewMessage,
@@ -33,6 +34,7 @@ from ...domain.requests import (
     SessionQuery,
 )
 from ...domain.uploads import UploadReply
+from .agent import AGENT
 from .operation import Answer, Operation, Schema, header_parameter, query_parameter
 from .operators import OPERATORS
 
@@ -134,6 +136,11 @@ CHAT = {
         answers={200: Answer(description="Passages, nearest first", kind=list[Source])},
         faults={503: ("knowledge_unavailable",)},
     ),
+    "list_gaps": Operation(
+        tag="Operators", summary="List questions that the documents did not answer, the most wanted first", query=GapQuery,
+        answers={200: Answer(description="A page of them", kind=list[Gap], headers=("X-Total-Count", "Link"))},
+        faults={503: ("knowledge_unavailable",)},
+    ),
     "give_feedback": Operation(
         tag="Chat", summary="Rate an answer; the last word counts", body=NewFeedback, body_required=True,
         answers={200: Answer(description="The rating as it is stored", kind=Rated)},
@@ -211,7 +218,7 @@ PLATFORM = {
 
 def operations(within: limits.Limits) -> dict[str, Operation]:
     """Give the operations of a gateway with these limits, by their names."""
-    return {**SESSIONS, "send_message": _send_message(within), **CHAT, **OPERATORS, **PLATFORM}
+    return {**SESSIONS, "send_message": _send_message(within), **CHAT, **OPERATORS, **AGENT, **PLATFORM}
 
 
 def _send_message(within: limits.Limits) -> Operation:

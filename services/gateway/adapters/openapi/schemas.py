@@ -12,8 +12,10 @@ from msgspec.inspect import DateTimeType, Field, StructType, Type, UnionType
 from libs.contracts.frames import Frame
 
 from ...domain import limits
+from ...domain.approvals import REMARK_CHARACTERS
 from ...domain.marks import CURSOR_CHARACTERS
 from ...domain.operators import NOBODY_IN_PARTICULAR, NOTE_CHARACTERS, OPERATOR_CHARACTERS
+from ...domain.usage import KEYS
 
 Schema = dict[str, Any]
 Bounds = Mapping[tuple[str, str], Schema]
@@ -25,6 +27,7 @@ _OPERATOR = {
     "description": f"Who acts, by a name that the customer sees; `{NOBODY_IN_PARTICULAR}` where it is absent",
 }  # fmt: skip
 _NOT_BLANK = r"^[^\u0000]*\S[^\u0000]*$"
+_KEY = f"({'|'.join(KEYS)})"
 _NOTE = {"minLength": 1, "pattern": _NOT_BLANK}
 
 # What the structs cannot say, because it is checked elsewhere: after trimming, or of values that are kept as they come.
@@ -54,6 +57,12 @@ _BOUNDS: Bounds = {
     },
     ("SessionQuery", "cursor"): {"maxLength": CURSOR_CHARACTERS},
     ("EscalationQuery", "cursor"): {"maxLength": CURSOR_CHARACTERS},
+    ("ApprovalQuery", "cursor"): {"maxLength": CURSOR_CHARACTERS},
+    ("ApprovalOrder", "operator"): {"minLength": 1, "maxLength": OPERATOR_CHARACTERS, "pattern": r"\S"},
+    ("ApprovalOrder", "comment"): {"maxLength": REMARK_CHARACTERS},
+    ("Ticket", "score"): {"description": "How much speaks for a person, 0..1; not how sure the agent is of an answer"},
+    ("Ticket", "evidence"): {"description": "What the customer wrote that says so, or what happened"},
+    ("UsageQuery", "by"): {"pattern": f"^({_KEY}(,{_KEY})*)?$"},
 }  # fmt: skip
 
 

@@ -1,27 +1,22 @@
-"""Facts: what a customer tells about themselves: e-mail address, telephone number, order reference.
+"""Contacts: e-mail addresses, telephone numbers and order references, by their written form.
 
-Nothing is guessed: a number is a telephone number only where it is written or announced as one, and an order reference
-only with its shape beside the word or behind a `#`. Facts are personal data: they are never logged.
+A number is a telephone number only where it is written or announced as one, and an order reference only with its shape
+beside the word or behind a `#`. Addresses and numbers of others, quoted or supposed ones are left out (`speech`).
 """
 
 import re
-from collections.abc import Iterable, Iterator
-from typing import Literal
+from collections.abc import Iterator
 
-from msgspec import Struct
+from . import speech
+from .fact import Span
 
-from libs.contracts.session import Message
-
-from . import words
-
-Kind = Literal["email", "phone", "order"]
-# A message that holds more is a list, and not about the customer.
-_MOST_IN_ONE = 10
-
-_EMAIL = re.compile(r"(?<![\w.+-])[a-z0-9][\w.+-]{0,63}@(?:[a-z0-9-]{1,63}\.){1,5}[a-z]{2,24}(?![\w@-])", re.IGNORECASE)
+_EMAIL = re.compile(
+    r"(?<![\w.+-])[a-z0-9][\w.+-]{0,63}@(?!your)(?:[a-z0-9-]{1,63}\.){1,5}[a-z]{2,24}(?![\w@-])", re.IGNORECASE
+)
 # Addresses of companies, which customers write to.
 _OFFICE = re.compile(
-    r"(?:support|info|help|no-?reply|service|sales|contact|billing|admin|hello|office)[\w.+-]*@", re.IGNORECASE
+    r"(?:support|info|help|no-?reply|service|sales|contact|billing|admin|hello|office|refunds?|returns?|orders?|feedback|team|customer)[\w.+-]*@",
+    re.IGNORECASE,
 )
 _MY = re.compile(r"\b(?:my|meine|mi|mon|mine)\b[^.!?\n]{0,40}$", re.IGNORECASE)
 
@@ -29,7 +24,7 @@ _NUMBER = re.compile(
     r"(?<![\w.,#$€£@/:+-])(?<!\d[ ()])(?:\+|00)?\(?\d(?:[ ().\-/]{0,3}\d){6,14}(?![\w#@]|[ ().,:/-]{1,3}\d| ?[$€£%])"
 )
 _ANNOUNCED = re.compile(
-    r"\b(?:tele)?(?:phone|fon|fono)(?:nummer|number|no)?|\b(?:mobile?|cell|handy\w*|movil|móvil|celular|portable|tel|fax|whatsapp)\b"
+    r"\b(?:tele|t[eé]l[eé])?(?:phone|fon|fono)(?:nummer|number|no)?|\b(?:mobile?|cell|handy\w*|movil|móvil|celular|portable|tel|fax|whatsapp)\b"
     r"|\b(?:call|text|ring|reach|phone) (?:me )?(?:back )?(?:at|on|under)|\bmy number\b|\bmeine nummer\b|\bmi n[uú]mero\b",
     re.IGNORECASE,
 )
@@ -44,7 +39,7 @@ _DATES_AND_THE_LIKE = re.compile(
     r"|\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}|\d{1,2}[.:]\d{2} ?- ?\d{1,2}[.:]\d{2}|\d{4} ?- ?\d{4}|\d{1,3}(?:[ .]000)+"
 )
 
-_REFERENCE = r"(?P<value>(?=[a-z/-]*\d)[a-z0-9]{1,12}(?:[-/][a-z0-9]{1,12}){0,3})(?![\w@]|[-/.,:]\d)"
+_REFERENCE = r"(?P<value>(?=[a-z/-]*\d)[a-z0-9]{1,12}(?:[-/][a-z0-9]{1,12}){0,3})(?![\w@]|[-/.,:]\d| \d{4})"
 _ORDER_WORD = r"(?:orders?|purchase|bestellung|auftrag|pedido|orden|commande)"
 _ORDERS = (
     # order number: A-1042, order no. 77, Bestellnummer 4711, numéro de commande: 12
@@ -55,7 +50,7 @@ _ORDERS = (
     ),
     # order 12345, order #77
     re.compile(
-        rf"(?<!\bto )(?<!\bi )(?<!\bwe )(?<!\bcan )(?<!\bwill )(?<!\byou )(?<!\bin )\b{_ORDER_WORD}\s*(?:is |:)?\s*(?P<mark>#)?\s*{_REFERENCE}"
+        rf"(?<!\bto )(?<!\bi )(?<!\bwe )(?<!\bcan )(?<!\bwill )(?<!\byou )(?<!\bin )\b{_ORDER_WORD}\b\s*(?:is |:)?\s*(?P<mark>#)?\s*{_REFERENCE}"
         r"(?! ?(?:units?|pieces?|pcs|items?|x\b|of\b|euros?|dollars?|usd|eur|[$€£%]|times|days?|weeks?|am\b|pm\b|more))",
         re.IGNORECASE,
     ),
@@ -72,80 +67,54 @@ _OF_SOMETHING_ELSE = re.compile(
 )
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _DAY = re.compile(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}|\d{1,2}[-/]\d{1,2}[-/]\d{2,4}|\d{1,2}/\d{1,2}")
-_LABELS = re.compile(
-    rf"\b(?:e-?mail|mail|address|adresse|phone|telephone|mobile|cell|telefon\w*|number|nummer|n[uú]mero|num[eé]ro|no|id|reference|ref|{_ORDER_WORD}"
-    r"|bestellnummer|call|reach|text|at|ist|meine|mein|mi|es|mon|est|de|and|the|is|my)\b|[#+()]",
-    re.IGNORECASE,
-)
 
 
-class Fact(Struct, frozen=True, kw_only=True):
-    """One fact, as it is remembered.
-
-    Attributes:
-        seq: of the message that told it last.
-    """
-
-    kind: Kind
-    value: str
-    seq: int = 0
+def found(text: str) -> Iterator[Span]:
+    """Give the addresses and numbers in a text: e-mail addresses, then orders, then telephone numbers."""
+    yield from _emails(text)
+    yield from _orders(text)
+    yield from _phones(text)
 
 
-def told(messages: Iterable[Message]) -> list[Fact]:
-    """Give what the customer's messages tell, in their order, each fact once and as it was told last."""
-    found: dict[tuple[Kind, str], Fact] = {}
-    for message in messages:
-        if message.role == "user":
-            for _, kind, value in _spans(message.content):
-                found.pop((kind, value), None)
-                found[kind, value] = Fact(kind=kind, value=value, seq=message.seq)
-    return list(found.values())
+def as_email(text: str) -> str | None:
+    """Give an e-mail address as it is remembered; None where the text is none."""
+    return text.lower() if _EMAIL.fullmatch(text) else None
 
 
-def tells_only_facts(text: str) -> list[Kind]:
-    """Give the kinds of the facts in a text that says nothing else: "my email is ..."; none for any other text."""
-    spans = _spans(text)
-    rest = text
-    for (start, end), _, _ in reversed(spans):
-        rest = rest[:start] + " " + rest[end:]
-    if "?" in rest or words.content(_LABELS.sub(" ", rest)):
-        return []
-    return list(dict.fromkeys(kind for _, kind, _ in spans))
+def as_phone(text: str) -> str | None:
+    """Give a telephone number as it is remembered; None where the text is none."""
+    digits = re.sub(r"\D", "", text)
+    if not 7 <= len(digits) <= 15 or not re.fullmatch(r"\+?[\d ().\-/]+", text):
+        return None
+    return ("+" if text.startswith("+") else "") + digits
 
 
-def _spans(text: str) -> list[tuple[tuple[int, int], Kind, str]]:
-    """Give where in a text which facts stand, in their order."""
-    found: list[tuple[tuple[int, int], Kind, str]] = []
-    for place, kind, value in (*_emails(text), *_orders(text), *_phones(text)):
-        if all(place[1] <= start or end <= place[0] for (start, end), _, _ in found):
-            found.append((place, kind, value))
-    return sorted(found)[:_MOST_IN_ONE]
-
-
-def _emails(text: str) -> Iterator[tuple[tuple[int, int], Kind, str]]:
+def _emails(text: str) -> Iterator[Span]:
     for match in _EMAIL.finditer(text):
-        if not _OFFICE.match(match[0]) or _MY.search(text, 0, match.start()):
+        company = _OFFICE.match(match[0]) and not _MY.search(text, max(0, match.start() - 60), match.start())
+        if not company and not speech.is_theirs(text, *match.span()):
             yield match.span(), "email", match[0].lower()
 
 
-def _phones(text: str) -> Iterator[tuple[tuple[int, int], Kind, str]]:
+def _phones(text: str) -> Iterator[Span]:
     for match in _NUMBER.finditer(text):
         written, before = match[0], text[max(0, match.start() - 40) : match.start()]
         digits = re.sub(r"\D", "", written)
         if not 7 <= len(digits) <= 15 or _DATES_AND_THE_LIKE.fullmatch(written) or _OTHER_NUMBER.search(before):
             continue
-        if _ANNOUNCED.search(before) or _WRITTEN_AS_PHONE.match(written):
+        written_as_one = _ANNOUNCED.search(before) or _WRITTEN_AS_PHONE.match(written)
+        if written_as_one and not speech.is_theirs(text, *match.span()):
             yield match.span(), "phone", ("+" if written.startswith("+") else "") + digits
 
 
-def _orders(text: str) -> Iterator[tuple[tuple[int, int], Kind, str]]:
+def _orders(text: str) -> Iterator[Span]:
     for number, pattern in enumerate(_ORDERS):
         for match in pattern.finditer(text):
             bare = number == 1 and not match["mark"]
-            if _is_reference(match["value"], bare=bare):
+            if _is_reference(match["value"], bare=bare) and not speech.is_supposed(text, match.start()):
                 yield match.span("value"), "order", match["value"].upper()
     for match in _HASHED.finditer(text) if _OF_AN_ORDER.search(text) or _HASHED.fullmatch(text.strip()) else ():
-        if not _OF_SOMETHING_ELSE.search(text, 0, match.start()):
+        if not _OF_SOMETHING_ELSE.search(text, max(0, match.start() - 40), match.start()):
             yield match.span("value"), "order", match["value"].upper()
 
 

@@ -1,0 +1,152 @@
+"""One call of a language model: how long it may take, and what is told when it has ended."""
+
+import asyncio
+from collections.abc import Callable
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from services.agent.domain.breaker import Breaker, BreakerRules, Ticket
+from services.agent.domain.chat import ChatDelta, ChatEnd, ChatRequest
+from services.agent.ports import ChatModel, ModelFault
+
+from .spending import CallOutcome, Reserved, TurnSpending
+
+# How long a model may take to let go of a call that nobody wants any more, in seconds.
+_CLOSING_S = 1.0
+
+
+class ModelTimes(Struct, frozen=True, kw_only=True):
+    """How long is waited, in seconds.
+
+    Attributes:
+        first_token_s: for a call's first piece, from its beginning.
+        between_tokens_s: for each piece after that.
+        retry_s: before the one retry; half as much to half as much again.
+        patience_s: at most, where the provider asks to wait: whoever asks for longer is not asked again.
+    """
+
+    first_token_s: float = 15.0
+    between_tokens_s: float = 20.0
+    retry_s: float = 0.2
+    patience_s: float = 2.0
+
+
+class Deployment:
+    """A model and its breaker."""
+
+    def __init__(self, model: ChatModel, rules: BreakerRules) -> None:
+        self.model = model
+        self.breaker = Breaker(rules)
+
+
+class ModelCall:
+    """One call of one model: bounded in time, and settled exactly once.
+
+    Args:
+        reserved: what the purse has set aside for it.
+        clock: seconds of a clock that never goes back.
+    """
+
+    def __init__(
+        self, deployment: Deployment, ticket: Ticket, request: ChatRequest, *, purse: TurnSpending, reserved: Reserved,
+        times: ModelTimes, clock: Callable[[], float],
+    ) -> None:  # fmt: skip
+        self.model = deployment.model
+        self._breaker = deployment.breaker
+        self._ticket = ticket
+        self._purse = purse
+        self._reserved = reserved
+        self._times = times
+        self._clock = clock
+        self._pieces = deployment.model.stream(request)
+        self._began = clock()
+        self._first_ms: float | None = None
+        self._said: list[str] = []
+        self._settled = False
+        self._closed = False
+
+    async def next(self) -> ChatDelta:
+        """Give the next piece: text that is not empty, or the end.
+
+        Raises:
+            ModelFault: the call failed, and is settled.
+        """
+        try:
+            while True:
+                piece = await self._within()
+                if self._first_ms is None:
+                    self._first_ms = self._elapsed_ms()
+                # An empty text says that the model is at work on something that is not text.
+                if piece:
+                    break
+            if isinstance(piece, str):
+                self._said.append(piece)
+                return piece
+            return self._ended(piece)
+        except ModelFault as fault:
+            self._settle("cut" if self._said else "failed", fault.code, None)
+            raise
+        except Exception as fault:
+            # An adapter's own mistake; what it says may hold what the customer said.
+            self._settle("cut" if self._said else "failed", "model_failed", None)
+            raise ModelFault("model_failed") from fault
+
+    async def close(self) -> None:
+        """Let go of the call; it counts as cancelled where it has not ended."""
+        self._settle("cancelled", "", None)
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            async with asyncio.timeout(_CLOSING_S):
+                await self._pieces.aclose()
+        except Exception:  # noqa: S110 - settled already, and nobody waits for it
+            pass
+
+    async def _within(self) -> ChatDelta:
+        """Wait for the next piece, not for longer than it may take."""
+        if self._first_ms is None:
+            left = self._times.first_token_s - self._elapsed_ms() / 1000
+        else:
+            left = self._times.between_tokens_s
+        try:
+            async with asyncio.timeout(left):
+                return await anext(self._pieces)
+        except TimeoutError:
+            raise ModelFault("model_timed_out") from None
+        except StopAsyncIteration:
+            raise ModelFault("model_cut") from None
+
+    def _ended(self, end: ChatEnd) -> ChatEnd:
+        if not self._said and not end.tool_calls and end.finish != "content_filter":
+            # Saying nothing is no answer: another model may have one.
+            self._settle("failed", "model_empty", end)
+            raise ModelFault("model_empty")
+        self._settle("completed", "", end)
+        return replace(end, model=self.model.name)
+
+    def _elapsed_ms(self) -> float:
+        return (self._clock() - self._began) * 1000
+
+    def _settle(self, outcome: CallOutcome, code: str, end: ChatEnd | None) -> None:
+        if self._settled:
+            return
+        self._settled = True
+        if outcome == "completed":
+            self._breaker.succeeded(self._ticket)
+        elif outcome == "cancelled" or code == "model_request_refused":
+            # One request that a model does not take says nothing of the others.
+            self._breaker.abandoned(self._ticket)
+        else:
+            self._breaker.failed(self._ticket, self._clock())
+        usage = end.usage if end else None
+        self._purse.settle(
+            self._reserved, outcome, code=code, usage=usage, text_tokens=0 if usage else self._counted(end),
+            first_token_ms=self._first_ms, duration_ms=self._elapsed_ms(),
+        )  # fmt: skip
+
+    def _counted(self, end: ChatEnd | None) -> int:
+        """Count what was said, where the provider did not."""
+        calls = [part for call in end.tool_calls for part in (call.name, call.arguments)] if end else []
+        return self.model.count("".join([*self._said, *calls]))

@@ -1,0 +1,40 @@
+"""Vocabulary: the words that statements may hold, in four languages, and how they are remembered."""
+
+# How a customer wants to be reached: what is written -> what is remembered.
+CHANNELS: dict[str, str] = {
+    r"e-?mails?|courriel|correo(?: electr[oó]nico)?|mails?": "email",
+    r"tele(?:ph|f)on[eo]?|tel[eé]fono|t[eé]l[eé]phone|phone|phone calls?": "phone",
+    r"sms|texts?|text messages?": "text message",
+    r"whats ?app": "whatsapp",
+    r"chat": "chat",
+    r"post|letters?|brief|carta|courrier|lettre": "post",
+}
+LANGUAGES: dict[str, str] = {
+    r"english|englisch|ingl[eé]s|anglais": "English",
+    r"german|deutsch|alem[aá]n|allemand": "German",
+    r"spanish|spanisch|espa[nñ]ol|castellano|espagnol": "Spanish",
+    r"french|franz[oö]sisch|franc[eé]s|fran[cç]ais": "French",
+    r"italian|italienisch|italiano|italien": "Italian",
+    r"portuguese|portugiesisch|portugu[eé]s|portugais": "Portuguese",
+    r"dutch|niederl[aä]ndisch|neerland[eé]s|n[eé]erlandais": "Dutch",
+    r"polish|polnisch|polaco|polonais": "Polish",
+}
+TIMES: dict[str, str] = {
+    r"in the mornings?|(?:am )?vormittags?|am morgen|morgens|por la ma[nñ]ana|le matin": "in the morning",
+    r"in the afternoons?|(?:am )?nachmittags?|por la tarde|l['’]apr[eè]s-midi": "in the afternoon",
+    r"in the evenings?|(?:am )?abends?|por la noche|le soir": "in the evening",
+    r"on weekdays|unter der woche|entre semana|en semaine": "on weekdays",
+    r"(?:on|at) (?:the )?weekends?|am wochenende|los fines de semana|le week-?end": "at the weekend",
+}
+# Capitalised words that are no names, or stand in one's place: "Call me Monday", "ich heiße Sie willkommen".
+NO_NAMES = frozenset(
+    """
+    monday tuesday wednesday thursday friday saturday sunday today tomorrow tonight now later asap back again soon never always anytime
+    maybe please when if after before at on in the a an not wrong incorrect missing misspelled mr mrs ms sir madam miss crazy old
+    january february march april june july august september october november december noon morning evening
+    montag dienstag mittwoch donnerstag freitag samstag sonntag heute morgen bitte sie ihr du euch falsch nicht herr frau
+    lunes martes miércoles miercoles jueves viernes sábado sabado domingo hoy mañana manana señor señora incorrecto mal usted
+    lundi mardi mercredi jeudi vendredi samedi dimanche demain aujourd'hui monsieur madame faux vous mal
+    customer client user agent admin support nobody someone anyone anonymous unknown test
+    """.split()  # noqa: SIM905 - a table of words reads best as text
+)

@@ -1,0 +1,138 @@
+"""How language models are put together from settings: who is asked, with which keys and prices, in which words."""
+
+import random
+import time
+from collections.abc import Sequence
+
+from libs.runtime.clock import now
+from libs.runtime.service import NotReady, Scope
+from libs.runtime.settings import variables
+from services.agent.adapters.extractive import ExtractiveModel
+from services.agent.adapters.litellm_chat import LiteLLMChat, LiteLLMOptions
+from services.agent.adapters.openai_chat import Endpoint, OpenAIChat, connections
+from services.agent.adapters.prompt_files import read_prompt
+from services.agent.adapters.scripted import ScriptedModel
+from services.agent.app.answers import AnswerLimits, ChatAnswers, Parts
+from services.agent.app.deployments import Chances, Deployments, ModelTimes
+from services.agent.app.spending import Spending
+from services.agent.app.steps import Steps
+from services.agent.domain.filters import Redaction
+from services.agent.domain.instructions import Instructions, Persona
+from services.agent.domain.model_names import DIRECT, ModelName, Price, read_model, read_prices
+from services.agent.domain.prompt_guard import PromptGuard
+from services.agent.domain.script import Pace
+from services.agent.ports import ChatModel, Log, Model
+from services.agent.settings import ModelSettings
+
+_OPENAI_KEY = "OPENAI_API_KEY"
+# Without one litellm would send the provider's to an address that is not the provider's.
+_NO_KEY = "none"
+
+
+def is_language_model(settings: ModelSettings) -> bool:
+    """Say whether settings name a language model, and not one of ours."""
+    return settings.model not in ("extractive", "scripted")
+
+
+def own_model(settings: ModelSettings) -> Model:
+    """Give the model of ours that settings name.
+
+    Raises:
+        NotReady: the scripted model in production, where customers could make the process crash with their words.
+    """
+    if settings.model != "scripted":
+        return ExtractiveModel()
+    if settings.environment == "production":
+        raise NotReady("DESKBUS_MODEL=scripted is for tests and never for production; leave it out or name another")
+    return ScriptedModel(
+        Pace(
+            tokens=settings.scripted_tokens,
+            first_ms=settings.scripted_first_token_ms,
+            interval_ms=settings.scripted_interval_ms,
+        )
+    )
+
+
+async def deployments(scope: Scope, settings: ModelSettings) -> Deployments:
+    """Open the language models that settings name.
+
+    Raises:
+        NotReady: a name, a price or an address cannot be used, or two models have the same name.
+    """
+    try:
+        names = [read_model(text) for text in (settings.model, *settings.fallback_models)]
+        prices = read_prices(settings.model_prices)
+        models = await _models(scope, settings, names, prices)
+    except ValueError as fault:
+        raise NotReady(f"language model: {fault}") from fault
+    if len({model.name for model in models}) < len(models):
+        raise NotReady("language model: DESKBUS_MODEL and DESKBUS_FALLBACK_MODELS name the same model twice")
+    times = ModelTimes(first_token_s=settings.first_token_timeout_s, between_tokens_s=settings.between_tokens_timeout_s)
+    return Deployments(models, scope.log, times, Chances(clock=time.monotonic, jitter=random.random))
+
+
+async def _models(
+    scope: Scope, settings: ModelSettings, names: Sequence[ModelName], prices: dict[str, Price]
+) -> list[ChatModel]:
+    session = await scope.enter("models", connections())
+    models: list[ChatModel] = []
+    for name in names:
+        price = prices.get(name.name)
+        paid = (price.prompt, price.completion) if price else None
+        if _is_direct(settings, name):
+            # A provider's key goes to that provider alone, and to no address that settings add.
+            key = settings.model_api_key or (None if name.base_url else variables(_OPENAI_KEY).get(_OPENAI_KEY))
+            address = name.base_url or DIRECT.get(name.provider)
+            if address is None:
+                raise ValueError(f"{name.name} has no address: write {name.name}@https://...")
+            endpoint = Endpoint(
+                name=name.name, model=name.model, base_url=address, key=key or None, prices=paid or (0.0, 0.0)
+            )
+            models.append(OpenAIChat(session, endpoint, now))
+        else:
+            key = (settings.model_api_key or _NO_KEY) if name.base_url else None
+            options = LiteLLMOptions(name=name.name, api_base=name.base_url, key=key, prices=paid)
+            model = LiteLLMChat(options, now)
+            await model.warm()
+            models.append(model)
+    return models
+
+
+def _is_direct(settings: ModelSettings, name: ModelName) -> bool:
+    if settings.model_adapter == "auto":
+        return name.provider in DIRECT
+    return settings.model_adapter == "direct"
+
+
+def chat_answers(
+    settings: ModelSettings, completions: Deployments, spending: Spending, steps: Steps, log: Log
+) -> ChatAnswers:
+    """Give the model that answers with language models.
+
+    Raises:
+        NotReady: the system prompt cannot be used.
+    """
+    persona = Persona(company=settings.company_name, assistant=settings.assistant_name, tone=settings.assistant_tone)
+    try:
+        instructions = Instructions(read_prompt(settings.system_prompt), persona, settings.system_prompt)
+    except (OSError, ValueError) as fault:
+        raise NotReady(f"DESKBUS_SYSTEM_PROMPT={settings.system_prompt}: {fault}") from fault
+    return ChatAnswers(
+        Parts(
+            completions=completions,
+            count=completions.count,
+            spending=spending,
+            steps=steps,
+            registry=steps.registry,
+            fallback=ExtractiveModel(),
+            instructions=instructions,
+            log=log,
+            limits=AnswerLimits(
+                context_tokens=settings.model_context_tokens,
+                answer_tokens=settings.model_max_tokens,
+                temperature=settings.model_temperature,
+            ),
+            redacting=Redaction if settings.redact_pii else None,
+            guard=PromptGuard,
+        )
+    )

@@ -1,0 +1,242 @@
+"""Escalation: does a person take over where a sensible support lead would want it, and only there?
+
+With no model: `escalation.decide` over the customers' messages of `escalation.jsonl`. The table was written and labelled
+without a look at the rules. It is in two halves, alike in language, label and kind; rules are tuned by the errors of one
+only, and the other half's are never listed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from libs.contracts.session import Escalation, Message
+from services.agent.domain import escalation
+
+from .report import Figure, Options, Report, Table
+
+CASES = Path(__file__).with_name("escalation.jsonl")
+
+Half = Literal["tuning", "held_out"]
+HALVES: tuple[Half, ...] = ("tuning", "held_out")
+
+# What is aimed at in the held-out half; nothing fails by it yet.
+AIM = 0.95
+# What is kept: a little below what was measured.
+FLOORS: dict[Half, dict[str, float]] = {
+    "tuning": {"precision": 0.87, "recall": 0.35},
+    "held_out": {"precision": 0.9, "recall": 0.27},
+}
+
+_NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
+
+
+class Said(Struct, frozen=True, forbid_unknown_fields=True):
+    """An earlier message of the conversation."""
+
+    role: Literal["user", "assistant", "operator"]
+    content: str
+
+
+class Case(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a customer writes, and what should come of it.
+
+    Attributes:
+        kind: what makes it worth asking: of the positive ones what they are about, of the negative ones what they look like.
+        messages: the open ones.
+        history: the earlier ones.
+        category: the right one; None where several are.
+        reasons: those that must be among the reasons.
+        why: for people.
+    """
+
+    id: str
+    language: str
+    kind: str
+    tone: str
+    messages: list[str]
+    escalate: bool
+    half: Half
+    why: str
+    history: list[Said] = []
+    category: str | None = None
+    reasons: list[str] = []
+
+
+class Decided(Struct, frozen=True):
+    """A case with what was decided."""
+
+    case: Case
+    escalation: Escalation | None
+
+    @property
+    def right(self) -> bool:
+        """Whether it was decided as labelled."""
+        return (self.escalation is not None) == self.case.escalate
+
+
+class Counts(Struct, frozen=True, kw_only=True):
+    """How often it was decided right and wrong."""
+
+    hits: int
+    false_alarms: int
+    misses: int
+
+    @property
+    def precision(self) -> float:
+        """Of those escalated, how many should be."""
+        return _share(self.hits, self.hits + self.false_alarms)
+
+    @property
+    def recall(self) -> float:
+        """Of those that should be, how many were escalated."""
+        return _share(self.hits, self.hits + self.misses)
+
+    @property
+    def f1(self) -> float:
+        """The harmonic mean of both."""
+        return _share(2 * self.hits, 2 * self.hits + self.false_alarms + self.misses)
+
+
+async def run(options: Options) -> Report:
+    """Measure."""
+    decided = decide_all()
+    languages = sorted({row.case.language for row in decided})
+    tables = [
+        _table("set", [*((half, of_half(decided, half)) for half in HALVES), ("both", decided)]),
+        _table("language", [(name, [row for row in decided if row.case.language == name]) for name in languages]),
+    ]
+    if options.errors:
+        tables.append(_errors(of_half(decided, "tuning")))
+    note = f"Aimed at in the held-out half: precision and recall of at least {AIM}."
+    return Report(title="Escalation", figures=figures(decided), tables=tables, notes=[note])
+
+
+def cases() -> list[Case]:
+    """The whole table."""
+    lines = CASES.read_text(encoding="utf-8").splitlines()
+    return [msgspec.convert(json.loads(line), Case) for line in lines if line.strip()]
+
+
+def decide_all() -> list[Decided]:
+    """Decide all cases."""
+    return [Decided(case, _decided(case)) for case in cases()]
+
+
+def of_half(decided: Sequence[Decided], half: Half) -> list[Decided]:
+    """Those of one half."""
+    return [row for row in decided if row.case.half == half]
+
+
+def counted(decided: Sequence[Decided]) -> Counts:
+    """Count right and wrong ones."""
+    return Counts(
+        hits=len(_hits(decided)),
+        false_alarms=sum(row.escalation is not None and not row.case.escalate for row in decided),
+        misses=sum(row.escalation is None and row.case.escalate for row in decided),
+    )
+
+
+def figures(decided: Sequence[Decided]) -> list[Figure]:
+    """What is told."""
+    told = [Figure(name="cases", value=float(len(decided)))]
+    for half in HALVES:
+        counts = counted(of_half(decided, half))
+        told += [
+            Figure(name=f"precision, {half}", value=counts.precision),
+            Figure(name=f"recall, {half}", value=counts.recall),
+            Figure(name=f"F1, {half}", value=counts.f1),
+        ]
+    return [
+        *told,
+        Figure(name="right category, of those rightly escalated", value=_categories(decided)),
+        Figure(name="labelled reasons given, of those rightly escalated", value=_reasons(decided)),
+    ]
+
+
+def _decided(case: Case) -> Escalation | None:
+    said = [*case.history, *(Said("user", text) for text in case.messages)]
+    messages = [
+        Message(id=f"msg_{seq}", seq=seq, role=each.role, content=each.content, timestamp=_NOON)
+        for seq, each in enumerate(said, start=1)
+    ]
+    earlier = len(case.history)
+    found = escalation.decide(messages[earlier:], messages[:earlier])
+    return None if found is None else found.escalation
+
+
+def _hits(decided: Sequence[Decided]) -> list[tuple[Case, Escalation]]:
+    return [(row.case, row.escalation) for row in decided if row.case.escalate and row.escalation is not None]
+
+
+def _categories(decided: Sequence[Decided]) -> float:
+    return _part(decided, lambda case: bool(case.category), lambda case, found: found.category == case.category)
+
+
+def _reasons(decided: Sequence[Decided]) -> float:
+    return _part(decided, lambda case: bool(case.reasons), lambda case, found: set(case.reasons) <= set(found.reasons))
+
+
+def _part(
+    decided: Sequence[Decided], labelled: Callable[[Case], bool], right: Callable[[Case, Escalation], bool]
+) -> float:
+    told = [right(case, found) for case, found in _hits(decided) if labelled(case)]
+    return _share(sum(told), len(told))
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else 0.0
+
+
+def _table(name: str, sets: Sequence[tuple[str, Sequence[Decided]]]) -> Table:
+    rows: list[tuple[object, ...]] = []
+    for label, decided in sets:
+        counts = counted(decided)
+        wanted = counts.hits + counts.misses
+        rows.append(
+            (
+                label,
+                len(decided),
+                wanted,
+                counts.precision,
+                counts.recall,
+                counts.f1,
+                *((_categories(decided), _reasons(decided)) if counts.hits else ("-", "-")),
+            )
+        )
+    columns = (name, "cases", "to escalate", "precision", "recall", "F1", "right category", "right reasons")
+    return Table(columns=columns, rows=rows)
+
+
+def _errors(decided: Sequence[Decided]) -> Table:
+    wrong = [row for row in decided if not row.right or _mislabelled(row)]
+    return Table(
+        columns=("case", "wanted", "decided", "why", "messages"),
+        rows=[
+            (
+                row.case.id,
+                _words(row.case.category, row.case.reasons) if row.case.escalate else "-",
+                _words(row.escalation.category, row.escalation.reasons) if row.escalation else "-",
+                row.case.why,
+                " // ".join(row.case.messages),
+            )
+            for row in sorted(wrong, key=lambda row: (row.right, row.case.escalate, row.case.id))
+        ],
+    )
+
+
+def _mislabelled(row: Decided) -> bool:
+    found = row.escalation
+    if found is None or not row.case.escalate:
+        return False
+    return row.case.category not in (None, found.category) or not set(row.case.reasons) <= set(found.reasons)
+
+
+def _words(category: str | None, reasons: Sequence[str]) -> str:
+    return f"{category or 'any'}: {', '.join(reasons) or 'any'}"
