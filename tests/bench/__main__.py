@@ -11,17 +11,17 @@ from typing import Any
 
 from tests.support.system import ROOT, System
 
-from . import machine, report
+from . import machine, models, report
 from .checker import FIRST_MS, INTERVAL_MS
 from .figures import lateness, median, percentile
 from .stage import Load, Started, Target, WithoutSearch, deskbus, floor
 
 LEVELS = (1, 32, 128)
-PARTS = ("stream", "sockets", "started")
+PARTS = ("stream", "sockets", "started", "models")
 _COALESCING_MS = 35.0
 _IDLE_SOCKETS = 2000
 _ANSWERS_AT_ONCE = 16
-_MOST_S = 240.0
+_MOST_S = 330.0
 _RESUMES = 60
 _LISTENERS, _WATCHED = 49, 4
 _STREAMS, _LONG_TOKENS, _LONG_INTERVAL_MS = 500, 120, 80
@@ -40,12 +40,15 @@ def main() -> int:
             found["started"] = _started(Path(place))
         if "sockets" in asked.parts:
             found["sockets"] = _sockets(Path(place))
+        if "models" in asked.parts:
+            found["models"] = models.measure(Path(place), _say)
         if "stream" in asked.parts:
             found["stream"] = _stream(Path(place), asked, found["spins"], begun + _MOST_S)
     found["seconds"] = time.monotonic() - begun
     found["faults"] = [
         fault for runs in found.get("stream", {}).get("runs", {}).values() for run in runs for fault in run["faults"]
-    ] + found.get("sockets", {}).get("faults", [])
+    ]
+    found["faults"] += found.get("sockets", {}).get("faults", []) + models.faults(found.get("models", {}))
     text = report.text(found)
     print(text)
     if asked.write:

@@ -11,12 +11,16 @@ class Stream:
     The scripted model names its tokens `<end of the turn's id>:<number>`, a space after each, so a token of another
     turn, a gap, a repeat and a wrong order all show.
 
+    Args:
+        named: whether tokens name their turn; those of the test server for language models are `t<number>`.
+
     Attributes:
         arrivals: when each token was there as a whole, by its number; None for one that is not.
         faults: what is wrong, in words that begin with `lost`, `doubled`, `reordered`, `foreign` or `stored`.
     """
 
-    def __init__(self, turn_id: str, attempt: int = 1, tokens: int = TOKENS) -> None:
+    def __init__(self, turn_id: str, attempt: int = 1, tokens: int = TOKENS, *, named: bool = True) -> None:
+        self._named = named
         self.text = ""
         self.arrivals: list[float | None] = [None] * tokens
         self.faults: list[str] = []
@@ -39,9 +43,9 @@ class Stream:
             self._take_token(token, at)
 
     def _take_token(self, token: str, at: float) -> None:
-        prefix, _, digits = token.partition(":")
+        prefix, _, digits = token.partition(":") if self._named else (token[:1], "", token[1:])
         number = int(digits) if digits.isdecimal() else -1
-        if prefix != self._turn_id[-6:] or not 0 <= number < len(self.arrivals):
+        if prefix != (self._turn_id[-6:] if self._named else "t") or not 0 <= number < len(self.arrivals):
             self.faults.append(f"foreign token {token!r}")
         elif self.arrivals[number] is not None:
             self.faults.append(f"doubled token {number}")

@@ -29,6 +29,12 @@ _QUESTIONS = (
     "What does premium membership cost in {}?",
     "How is my personal data kept private in {}?",
 )
+_PLAIN = (
+    "How long does standard shipping take?",
+    "How do I reset my password?",
+    "How long do I have to return an item?",
+    "Which payment methods do you accept?",
+)
 clock = time.perf_counter
 
 
@@ -40,6 +46,7 @@ class Job(msgspec.Struct, kw_only=True):
         kind: `stream`, `idle`, `answers`, `resume` or `fan_out`.
         script: what every question says to the scripted model, beside its words.
         tokens: how many an answer has.
+        model: whether a language model answers, which may fail: answers may begin anew, or quote the pages.
         listeners: sockets beside the one that asks, of each session.
         stored: whether there are sessions and a history; the floor has none.
         result: the file that the result goes to; it is too long to share a pipe with the marks.
@@ -56,6 +63,7 @@ class Job(msgspec.Struct, kw_only=True):
     script: str = ""
     tokens: int = TOKENS
     listeners: int = 0
+    model: bool = False
 
 
 class Shown(msgspec.Struct):
@@ -79,6 +87,8 @@ class Timed(msgspec.Struct):
     completed: float = 0.0
     arrivals: list[float | None] = []
     frames: int = 0
+    attempt: int = 0
+    degraded: bool = False
     faults: list[str] = []
 
 
@@ -91,8 +101,10 @@ def mark(name: str) -> None:
     sys.stdout.flush()
 
 
-def question(number: int) -> str:
-    """Give a question that was not asked before."""
+def question(number: int, *, plain: bool = False) -> str:
+    """Give a question that was not asked before; a plain one is in the help pages, so that a model is asked for its answer."""
+    if plain:
+        return f"{_PLAIN[number % len(_PLAIN)]} ({_RUN}{number})"
     return _QUESTIONS[number % len(_QUESTIONS)].format(f"Town {_RUN} {number}")
 
 
@@ -123,7 +135,7 @@ class Talker:
 
     async def _ask(self) -> None:
         self._number += 10_000
-        asked = f"{question(self._number)} {self._job.script}".strip()
+        asked = f"{question(self._number, plain=self._job.model)} {self._job.script}".strip()
         frame = {"type": "message", "content": asked, "client_message_id": f"c{self._number}"}
         timed = Timed(sent=clock())
         self.timed.append(timed)
@@ -134,16 +146,23 @@ class Talker:
             if shown.type == "acknowledged":
                 timed.acknowledged = at
             elif shown.type == "start":
-                if stream is not None:
-                    timed.faults.append("doubled start of an answer")
-                stream = Stream(shown.turn_id, shown.attempt, self._job.tokens)
+                again = stream is not None and self._job.model and shown.attempt > timed.attempt
+                faults = ["doubled start of an answer"] if stream is not None and not again else []
+                timed.attempt = shown.attempt
+                stream = Stream(shown.turn_id, shown.attempt, self._job.tokens, named=not self._job.model)
+                stream.faults += faults
                 timed.faults, timed.arrivals = stream.faults, stream.arrivals
             elif shown.type == "text" and stream is not None:
                 timed.frames += 1
                 stream.take(shown.turn_id, shown.attempt, shown.offset, shown.content, at)
             elif shown.type == "complete" and stream is not None:
                 timed.completed = at
-                stream.end(shown.message["content"])
+                timed.degraded = "degraded" in shown.message.get("metadata", {})
+                if timed.degraded:  # quotes have no numbered tokens
+                    timed.faults, timed.arrivals = [], []
+                    stream.compare(shown.message["content"])
+                else:
+                    stream.end(shown.message["content"])
                 self._streams.append(stream)
                 self.said += [("user", asked), ("assistant", stream.text)]
             elif shown.type == "error":

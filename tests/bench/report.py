@@ -5,6 +5,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
+from . import models
 from .figures import median
 
 BEGIN, END = "<!-- measured: written by `make bench ARGS=--write` -->", "<!-- end of measured -->"
@@ -38,6 +39,8 @@ def text(found: dict[str, Any]) -> str:
         parts += [_streams(stream["runs"]), _processes(stream)]
     if sockets := found.get("sockets"):
         parts.append(_sockets(sockets))
+    if answered := found.get("models"):
+        parts.append(_models(answered))
     if started := found.get("started"):
         parts.append(_started(started))
     return "\n\n".join([*parts, _faults(found)])
@@ -158,6 +161,20 @@ def _sockets(found: dict[str, Any]) -> str:
     )
 
 
+def _models(found: dict[str, Any]) -> str:
+    head = [
+        f"language models, {models.SESSIONS} sessions",
+        "floor",
+        "scripted, retrieval",
+        "test server",
+        "5 % fail, 5 % cut",
+    ]
+    measured = " / ".join(str(found[name]["measured"]) for name in ("floor", "scripted", *models.TROUBLE))
+    return (
+        _table(head, models.rows(found, _number)) + f"\n\nMessages measured: {measured}. The adapter is the direct one."
+    )
+
+
 def _started(found: dict[str, Any]) -> str:
     rss, pss = (sum(pair[place] for pair in found["memory"].values()) / _MB for place in (0, 1))
     rows = [
@@ -183,9 +200,10 @@ def _started(found: dict[str, Any]) -> str:
 
 def _faults(found: dict[str, Any]) -> str:
     runs = [run for each in found.get("stream", {}).get("runs", {}).values() for run in each]
-    if not runs and "sockets" not in found:
+    if not runs and "sockets" not in found and "models" not in found:
         return ""
-    checked = sum(run["checked"] for run in runs) + found.get("sockets", {}).get("checked", 0)
+    checked = sum(run["checked"] for run in [*runs, *found.get("models", {}).values()])
+    checked += found.get("sockets", {}).get("checked", 0)
     if not found["faults"]:
         return f"Checked {checked} answers: no token lost, doubled, reordered or foreign; all stored as streamed."
     return "\n".join([f"FAULTS in {checked} answers: {len(found['faults'])}", *found["faults"][:20]])

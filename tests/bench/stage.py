@@ -59,12 +59,12 @@ def model_folder() -> Path:
 
 
 @contextmanager
-def deskbus(kind: type[System], name: str, folder: Path, *, gateways: int = 1) -> Iterator[Target]:
-    """Run Deskbus with the scripted model over servers of its own."""
+def deskbus(kind: type[System], name: str, folder: Path, *, gateways: int = 1, **more: object) -> Iterator[Target]:
+    """Run Deskbus with the scripted model, unless settings say otherwise, over servers of its own."""
     with ExitStack() as stack:
         servers: Servers = stack.enter_context(real_servers(folder / "servers"))
         system = stack.enter_context(
-            kind(servers, folder / "system", model_folder(), {"gateway": gateways}, **SETTINGS)
+            kind(servers, folder / "system", model_folder(), {"gateway": gateways}, **{**SETTINGS, **more})
         )
         roots = {service: process.pid for (service, place), process in system.processes.items() if not place}
         target = Target(name, system.url, roots | {server: servers.pid(server) for server in servers.names})

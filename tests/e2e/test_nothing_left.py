@@ -20,6 +20,8 @@ from tests.support.system import System
 ALLOWED = (
     "postgres: session.session_events: ",  # the event that says so, which the relay publishes
     "postgres: agent.forgotten_sessions: ",
+    "postgres: agent.agent_events: ",  # the order to take the session's events out of EVENTS, without a word of them
+    "postgres: knowledge.forgotten_sessions: ",
     "postgres: attachments.deleted_sessions: ",
     "nats: EVENTS: desk.evt.session.session_deleted.",
     "redis: 1/session:",  # keeps out a snapshot that comes late; it holds nothing

@@ -34,6 +34,7 @@ FINAL = ["delete_session", "set_status", "take_over", "reply", "release", "resol
 # operator who is in charge answers, releases and resolves.
 BY_LUCK = {
     "converse", "upload", "attachment", "attachment_content", "chat_asset", "operator_asset", "reply", "release", "resolve",
+    "erase_memory", "decide_approval",
 }  # fmt: skip
 # Goes on for ever; a test of its own reads it.
 ENDLESS = {"events"}
@@ -63,7 +64,7 @@ def known(system: System) -> dict[str, str]:
     answer = requests.post(path, json={"message": "How long do I have to return something?"}, timeout=60).json()
     other = requests.post(f"{system.url}/api/sessions", timeout=10).json()["session_id"]
     taken = requests.post(f"{system.url}/api/sessions/{other}/takeover", timeout=10).json()
-    return {"id": session_id, "message_id": answer["message_id"], "ticket_id": taken["escalation"]["ticket_id"]}
+    return {"id": session_id, "message_id": answer["message_id"], "ticket_id": taken["escalation"]["ticket_id"], "user_id": "kim"}
 
 
 def test_every_route_is_described() -> None:

@@ -149,7 +149,7 @@ async def test_a_turn_over_the_bus(peers: Peers, start: Callable[..., System]) -
     await until(lambda: turn_id in peers.completed)
     answer = peers.completed[turn_id].answer
     assert "30 days" in answer.content
-    assert answer.metadata == {"model": "extractive", "kind": "extractive", "attempt": 1}
+    assert answer.metadata == {"model": "extractive", "kind": "extractive", "attempt": 1, "retrieval_score": 0.7}
     await until(lambda: peers.text(turn_id) == answer.content)
     report = await peers.bus.call(bus_map.AGENT_HEALTH, AskHealth(), tenant=TENANT)
     details = {check.name: check.detail for check in report.checks}

@@ -1,5 +1,8 @@
 """The built-in tools: look something up, remember and recall, call a person."""
 
+import re
+import unicodedata
+from collections.abc import Iterable
 from typing import Any, Protocol, get_args
 
 from libs.contracts.attachments import AskTexts, AttachmentText
@@ -10,6 +13,7 @@ from libs.contracts.knowledge import Search
 from libs.contracts.session import AttachmentRef, Escalation, Priority
 from services.agent.domain import evidence, tools
 from services.agent.domain.chat import ToolSpec
+from services.agent.domain.filters import LinkStripper
 from services.agent.domain.steps import ToolContext, ToolKind, ToolResult
 from services.agent.ports import Tool
 
@@ -18,6 +22,7 @@ MAX_QUERY_CHARACTERS = 500
 CATEGORIES = ("general", "billing", "legal", "security", "complaint", "urgent")
 _FILES_S = 3.0
 _NAMES_SHOWN = 10
+_WORD = re.compile(r"\w+")
 _LATER = "cannot be reached right now. Answer without it, and say so where it matters."
 
 
@@ -195,6 +200,8 @@ class Remember(_BuiltIn):
     async def call(self, arguments: dict[str, Any], ctx: ToolContext) -> ToolResult:
         """Keep it, where the rules of memory allow it."""
         label, value = arguments["label"], arguments["value"].strip()
+        if not _is_said(value, ctx):
+            return tools.failed("This is not kept: only what the customer wrote is, in the words that the customer used.")
         try:
             kept = await self._remembering.remember(ctx.tenant, ctx.session_id, ctx.user_id, label, value)
         except DeskError:
@@ -202,6 +209,18 @@ class Remember(_BuiltIn):
         if not kept:
             return tools.failed(f"This is not kept: it is no {label} of the customer's that may be remembered.")
         return ToolResult(text=f"Remembered: {label}.")
+
+
+def _is_said(value: str, ctx: ToolContext) -> bool:
+    """Say whether all words of a value stand in the customer's own messages: no page or file may put words into memory."""
+    theirs = [message.content for message in (*ctx.history, *ctx.questions) if message.role == "user"]
+    said = _said_words(theirs)
+    words = _said_words([value])
+    return bool(words) and words <= said
+
+
+def _said_words(texts: Iterable[str]) -> set[str]:
+    return {word for text in texts for word in _WORD.findall(unicodedata.normalize("NFKC", text).casefold())}
 
 
 class Recall(_BuiltIn):
@@ -260,6 +279,12 @@ class Escalate(_BuiltIn):
             reasons=["model_asked"],
             category=arguments["category"],
             priority=arguments["priority"],
-            evidence=[arguments["summary"]],
+            evidence=[_without_links(arguments["summary"])],
         )
         return ToolResult(text="A colleague has been asked to take over.", escalation=escalation)
+
+
+def _without_links(text: str) -> str:
+    """Take links out of what a model tells a colleague: a colleague would trust them as ours."""
+    links = LinkStripper()
+    return links.feed(text) + links.finish()

@@ -13,6 +13,7 @@ from libs.contracts.frames import Sources
 from libs.contracts.knowledge import Search, Source
 from libs.contracts.session import Answer, ClaimedTurn
 from services.agent.domain import escalation, evidence, files, history, question, replies, tools
+from services.agent.domain.draft import printable
 from services.agent.domain.escalation import HandOver
 from services.agent.domain.facts import Fact
 from services.agent.domain.filters import LinkStripper
@@ -180,7 +181,8 @@ class Writing:
                     if isinstance(delta, Notice):
                         await self._broadcast.status("tool", delta.message)
                         continue
-                    self._broadcast.write(links.feed(delta))
+                    # Without control characters first: what they part is a link once they are gone.
+                    self._broadcast.write(links.feed(printable(delta)))
                     if not (begun or self._broadcast.silent):
                         begun = True
                         patience.reschedule(None)

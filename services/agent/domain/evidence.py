@@ -16,6 +16,7 @@ nothing about other languages; an English model brings their texts near to none 
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from libs.contracts.knowledge import Source
@@ -53,10 +54,24 @@ class Passage:
         self.title = str(source.metadata.get("title", ""))
         # Passages of one document are one place to look; those of nothing named are each their own.
         self.document = str(source.metadata.get("document_id") or f"rank {source.rank}")
-        self.sentences = sentences(source.content[:_MAX_PASSAGE])
-        self.sentence_stems = [words.stems(sentence) for sentence in self.sentences]
-        self.title_stems = words.stems(self.title)
-        self.stems = self.title_stems.union(*self.sentence_stems)
+        apart = _apart(source.content[:_MAX_PASSAGE], self.title)
+        self.sentences, self.sentence_stems, self.title_stems, self.stems = apart
+
+
+class _Apart(NamedTuple):
+    sentences: Sequence[str]
+    sentence_stems: Sequence[frozenset[str]]
+    title_stems: frozenset[str]
+    stems: frozenset[str]
+
+
+# The same few passages answer most questions; taking one apart costs as much as all else that is done about it.
+@lru_cache(maxsize=512)
+def _apart(content: str, title: str) -> _Apart:
+    parts = tuple(sentences(content))
+    stems = tuple(map(words.stems, parts))
+    title_stems = words.stems(title)
+    return _Apart(parts, stems, title_stems, title_stems.union(*stems))
 
 
 class Question(NamedTuple):

@@ -50,7 +50,7 @@ _LONGEST_LINK = 2_000
 
 _BREAKS = r"\s<>\"'`\[\]"
 _BARE = (
-    rf"(?:\b[a-z][a-z0-9+.-]{{1,20}}:)?//[^{_BREAKS}]+"
+    rf"(?:\b[a-z][a-z0-9+.-]{{1,20}}:)?//(?:\[[0-9a-f:.%]{{2,60}}\][^{_BREAKS}]*|[^{_BREAKS}]+)"
     rf"|\bwww\.[^{_BREAKS}]+"
     rf"|\b(?:javascript|data|vbscript|blob|file):[^{_BREAKS}]+"
     # a host and a path with no scheme, but no list of file names: "Node.js/Deno"
@@ -60,7 +60,14 @@ _MARKDOWN = rf"!?\[(?P<text>[^\]\n]{{0,{_LONGEST_TEXT}}})\]\(\s*<?(?P<target>[^\
 _TAGS = (
     "a|area|audio|base|button|embed|form|frame|iframe|image|img|input|link|meta|object|script|source|style|svg|video"
 )
-_TAG = rf"</?(?:{_TAGS})\b[^>]{{0,{_LONGEST_LINK}}}>"
+# They make any tag load something, or run it.
+_LOADS = r"[\s/\"'](?:on[a-z]+|style|src|srcset|href|xlink:href|action|formaction|background|poster)\s*="
+_TAG = (
+    rf"</?(?:{_TAGS})\b[^>]{{0,{_LONGEST_LINK}}}>"
+    rf"|<[a-z][\w:-]*(?=[\s/])[^>]{{0,{_LONGEST_LINK}}}?{_LOADS}[^>]{{0,{_LONGEST_LINK}}}>"
+)
+# At the end of a text: what follows it on a page would close it.
+_UNCLOSED = re.compile(rf"<[a-z][\w:-]*(?=[\s/])[^>]*{_LOADS}[^>]*\Z", re.IGNORECASE)
 _LINKS = re.compile(rf"(?P<markdown>{_MARKDOWN})|(?P<tag>{_TAG})|(?P<bare>{_BARE})", re.IGNORECASE)
 # What may still become one of them, from a bracket on.
 _OPEN = re.compile(
@@ -68,6 +75,8 @@ _OPEN = re.compile(
     re.IGNORECASE,
 )
 _BRACKETS = re.compile(r"!?\[|<|!\Z")
+# A host may be a number in brackets (RFC 3986, section 3.2.2); they end no word then.
+_NUMBERED_HOST = re.compile(rf"[^{_BREAKS}]*//\[[0-9a-f:.%]{{0,60}}(?:\][^{_BREAKS}]*)?\Z", re.IGNORECASE)
 _WHOLE = re.compile(rf"{_MARKDOWN}|{_TAG}", re.IGNORECASE)
 _AFTER = ".,;:!?)…"
 
@@ -96,7 +105,7 @@ class LinkStripper:
     def finish(self) -> str:
         """Give the rest."""
         rest, self._held = self._held, ""
-        return self._clean(rest)
+        return self._clean(_UNCLOSED.sub("", rest))
 
     def _clean(self, text: str) -> str:
         return _LINKS.sub(self._judged, text) if _may_hold_links(text) else text
@@ -147,6 +156,8 @@ def _last_word(text: str) -> int:
     place = len(text)
     while place and text[place - 1] not in " \t\n\r<>\"'`[]":
         place -= 1
+    if place and text[place - 1] in "[]" and (numbered := _NUMBERED_HOST.search(text, max(0, place - _LONGEST_TEXT))):
+        return numbered.start()
     return place
 
 

@@ -22,6 +22,9 @@ MAX_BODY_BYTES = 256 * 1024
 _JSON = re.compile(r"application/(?:[\w.+-]+\+)?json")
 _TEXTS = ("text/plain", "text/csv", "text/markdown", "text/tab-separated-values")
 _CHARSETS = {"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "iso-8859-15", "windows-1252"}
+# What is shorter stands in any text, and is no secret.
+_LEAST_SECRET = 4
+_REMOVED = "(removed)"
 _CUT = "\n(cut: the answer goes on)"
 
 
@@ -91,8 +94,18 @@ def _success(tool: HttpTool, answer: HttpAnswer) -> ToolResult:
         # An action that was done stays done, whatever the system says about it.
         words = "The system's answer is no text that can be read."
         return ToolResult(text=f"Done. {words}") if _acts(tool) else failed(words)
+    text = _without_secrets(text, tool)
     cut = answer.more or len(text) > tool.result_characters
     return ToolResult(text=text[: tool.result_characters] + (_CUT if cut else ""))
+
+
+def _without_secrets(text: str, tool: HttpTool) -> str:
+    """Take the tool's own keys out of a text: error and debug pages show the request with its headers."""
+    for secret in tool.secrets:
+        if len(secret) >= _LEAST_SECRET:
+            for written in (secret, msgspec.json.encode(secret).decode()[1:-1]):
+                text = text.replace(written, _REMOVED)
+    return text
 
 
 def _text(answer: HttpAnswer) -> str | None:

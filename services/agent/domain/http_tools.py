@@ -7,7 +7,7 @@ Scheme and host are the file's alone.
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, TypeAlias, cast
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from msgspec import Struct
 
@@ -20,6 +20,8 @@ SAFE = ("GET", "HEAD")
 WITH_BODY = ("POST", "PUT", "PATCH")
 # What the server fills in, and what no model may name.
 OF_SERVER = ("user_id", "session_id", "tenant", "key")
+# What servers take for the end of a segment, or of its name (`..;/` is a way up for some).
+_SEPARATORS = re.compile(r"[/\\;]")
 PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -55,6 +57,7 @@ class HttpTool(Struct, frozen=True, kw_only=True):
 
     Attributes:
         headers: with their secrets filled in: never to be logged or shown.
+        secrets: those in the headers: what a system says of its request holds them, and no model may see them.
         body: a JSON object with placeholders; None where the arguments that are not in the address are the body.
         timeout_s: for a whole call.
         requires_user: refused in sessions that have no user.
@@ -66,6 +69,7 @@ class HttpTool(Struct, frozen=True, kw_only=True):
     method: Method
     address: Address
     headers: dict[str, str] = {}
+    secrets: list[str] = []
     body: dict[str, Any] | None = None
     timeout_s: float = 5.0
     requires_user: bool = False
@@ -132,13 +136,20 @@ def _segment(template: str, values: Mapping[str, Any]) -> str:
         text = _text(name, values)
         if not text:
             raise Unfillable(f"{name} must not be empty")
-        if not {".", ".."}.isdisjoint(re.split(r"[/\\]", text)):
+        if not {".", ".."}.isdisjoint(_SEPARATORS.split(_decoded(text))):
             raise Unfillable(f"{name} must not have . or .. between slashes")
         return text
 
-    if PLACEHOLDER.sub(lambda match: word(match[1]), template) in (".", ".."):
+    if _decoded(PLACEHOLDER.sub(lambda match: word(match[1]), template)) in (".", ".."):
         raise Unfillable(f"{', '.join(names)} must not be made of dots alone")
     return _put(template, word)
+
+
+def _decoded(text: str) -> str:
+    """Decode a text until nothing is left to decode: proxy and server may each do it once."""
+    while (decoded := unquote(text)) != text:
+        text = decoded
+    return text
 
 
 def _query(address: Address, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

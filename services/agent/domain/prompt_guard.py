@@ -1,6 +1,7 @@
 """The guard of our own instructions: an answer does not recite them, whatever talked the model into it.
 
-It knows words that follow each other as they do in the instructions; a translation or a paraphrase it does not know. What
+It knows words that follow each other as they do in the instructions, also with one other word (a number, a filler) between
+each two; a translation, a cipher or a paraphrase it does not know. What
 must stay secret is therefore never in a prompt: keys and headers stay in the adapters.
 """
 
@@ -26,6 +27,8 @@ class PromptGuard:
     def __init__(self, instructions: str) -> None:
         self._places = _places(instructions)
         self._runs: dict[int, int] = {}
+        # Those that the last word did not go on with; they end with the next one that does not.
+        self._waiting: dict[int, int] = {}
         self._held = ""
         self._reciting = False
 
@@ -45,12 +48,15 @@ class PromptGuard:
         word = _bare(piece)
         if not word:  # a dash or a star neither ends nor lengthens a recital
             return "" if self._reciting else piece
-        self._runs = {place: self._runs.get(place - 1, 0) + 1 for place in self._places.get(word, ())}
-        if max(self._runs.values(), default=0) <= MOST_IN_A_ROW:
-            self._reciting = False
+        before = self._waiting | self._runs
+        runs = {place: before.get(place - 1, 0) + 1 for place in self._places.get(word, ())}
+        self._waiting = {place: length for place, length in self._runs.items() if place + 1 not in runs}
+        self._runs = runs
+        longest = max(runs.values(), default=0)
+        self._reciting = longest > MOST_IN_A_ROW
+        if not self._reciting:
             return piece
-        began, self._reciting = not self._reciting, True
-        return f"{REMOVED} " if began else ""
+        return f"{REMOVED} " if longest == MOST_IN_A_ROW + 1 else ""
 
 
 @lru_cache(maxsize=64)

@@ -84,10 +84,15 @@ def stored_turns(
     """Give the turns of a conversation that were answered, each with the messages that its agent was given.
 
     Args:
+        tenant: whose it is.
+        session_id: which one.
+        user_id: whom it is with; None where nobody knows.
         messages: all of the session's, oldest first.
         history: how many messages before the questions are given.
     """
-    answered = {one.turn_id: one.seq for one in messages if one.role == "assistant" and one.turn_id}
+    answered: dict[str | None, int] = {
+        one.turn_id: one.seq for one in messages if one.role == "assistant" and one.turn_id
+    }
     found: list[StoredTurn] = []
     for answer in messages:
         if answer.role != "assistant" or not answer.turn_id or answer.status != "complete":
@@ -99,7 +104,7 @@ def stored_turns(
         shown = [one for one in earlier if one.status != "failed" and one.content]
         turn = ClaimedTurn(
             session_id=session_id, tenant=tenant, user_id=user_id, turn_id=answer.turn_id, attempt=_ATTEMPT,
-            epoch=_EPOCH, lease_s=_LEASE_S, questions=_given(asked), history=shown[len(shown) - history :] if history < len(shown) else shown,
+            epoch=_EPOCH, lease_s=_LEASE_S, questions=_given(asked), history=shown[max(0, len(shown) - history) :],
         )  # fmt: skip
         found.append(StoredTurn(turn=turn, answer=answer, earlier=earlier))
     return found

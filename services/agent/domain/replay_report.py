@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher
 from statistics import median
 
@@ -21,6 +21,7 @@ class Sums(Struct, frozen=True, kw_only=True):
     """What came of all turns.
 
     Attributes:
+        models_before, models_after: which model gave how many answers.
         same: turns without any difference.
         changed: how many differ in what.
         failed: new answers that are apologies, or broke off.
@@ -30,6 +31,8 @@ class Sums(Struct, frozen=True, kw_only=True):
     """
 
     turns: int
+    models_before: dict[str, int]
+    models_after: dict[str, int]
     same: int
     changed: dict[str, int]
     failed: int
@@ -43,11 +46,12 @@ class Sums(Struct, frozen=True, kw_only=True):
 
 def summed(comparisons: Sequence[Comparison]) -> Sums:
     """Add up."""
-    changed = Counter(what for one in comparisons for what in one.changed)
     return Sums(
         turns=len(comparisons),
+        models_before=_counted(one.before.model for one in comparisons),
+        models_after=_counted(one.after.model for one in comparisons),
         same=sum(not one.changed for one in comparisons),
-        changed=dict(changed.most_common()),
+        changed=_counted(what for one in comparisons for what in one.changed),
         failed=sum(bool(one.after.error) for one in comparisons),
         degraded=sum(bool(one.after.degraded) for one in comparisons),
         not_as_recorded=sum(bool(one.notes) for one in comparisons),
@@ -56,6 +60,10 @@ def summed(comparisons: Sequence[Comparison]) -> Sums:
         seconds_before=_middle([one.before.seconds for one in comparisons]),
         seconds_after=_middle([one.after.seconds for one in comparisons]),
     )
+
+
+def _counted(things: Iterable[str]) -> dict[str, int]:
+    return dict(Counter(things).most_common())
 
 
 def _middle(seconds: Sequence[float | None]) -> float | None:
@@ -106,8 +114,9 @@ def _sentences(before: str, after: str) -> list[str]:
 
 def closing(sums: Sums) -> list[str]:
     """Give the sums as lines."""
-    changed = ", ".join(f"{what} {count}" for what, count in sums.changed.items())
+    changed = _listed(sums.changed)
     lines = [
+        f"models   {_listed(sums.models_before)} > {_listed(sums.models_after)}",
         f"turns    {sums.turns}: {sums.same} the same, {sums.turns - sums.same} changed"
         + (f" ({changed})" if changed else ""),
         f"cost     {sums.cost_before_usd:.6f} > {sums.cost_after_usd:.6f} USD",
@@ -118,6 +127,10 @@ def closing(sums: Sums) -> list[str]:
     if sums.not_as_recorded:
         lines.append(f"tools    not as recorded in {sums.not_as_recorded} turns")
     return lines
+
+
+def _listed(counts: dict[str, int]) -> str:
+    return ", ".join(f"{what or 'unknown'} {count}" for what, count in counts.items())
 
 
 def _figure(value: float | None, places: int) -> str:

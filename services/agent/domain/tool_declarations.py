@@ -217,6 +217,7 @@ def _tool(declared: Declaration, secrets: Mapping[str, str]) -> HttpTool:
         method=declared.method,
         address=address,
         headers={name: _resolved(value, secrets) for name, value in declared.headers.items()},
+        secrets=[secrets[name] for value in declared.headers.values() for name in _SECRET.findall(value)],
         body=declared.body,
         timeout_s=declared.timeout_s,
         requires_user=bool(declared.requires_user) or "user_id" in used,
