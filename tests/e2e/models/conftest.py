@@ -35,6 +35,18 @@ url = "{crm}/api/refunds"
 required = ["order_id"]
 [tools.parameters.properties.order_id]
 type = "string"
+
+[[tools]]
+name = "cancel_order"
+description = "Cancel an order."
+method = "POST"
+access = "approval"
+timeout_s = 30
+url = "{crm}/api/refunds?then=hang"
+[tools.parameters]
+required = ["order_id"]
+[tools.parameters.properties.order_id]
+type = "string"
 """
 
 
@@ -51,13 +63,16 @@ def ports() -> Ports:
 
 
 @pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory, model_folder: Path, ports: Ports) -> Iterator[System]:
+def system(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, model_folder: Path, ports: Ports
+) -> Iterator[System]:
     folder = tmp_path_factory.mktemp("models")
     tools = folder / "tools.toml"
     tools.write_text(TOOLS.format(crm=f"http://127.0.0.1:{ports.crm}"))
     settings: dict[str, object] = {
         "model": f"openai/first@http://127.0.0.1:{ports.first}/v1",
-        "fallback_models": f"hosted_vllm/second@http://127.0.0.1:{ports.second}/v1",
+        # litellm takes seconds to load: only where it is what a module is about.
+        "fallback_models": f"hosted_vllm/second@http://127.0.0.1:{ports.second}/v1" if request.module.LITELLM else "",
         "model_api_key": KEY,
         "model_prices": "openai/first=1/2",
         "first_token_timeout_s": 3,

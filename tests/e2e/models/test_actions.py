@@ -1,6 +1,7 @@
 """Tools and actions, end to end: look-ups in another system, and what a person must allow first."""
 
 import asyncio
+import signal
 from typing import Any
 
 from tests.support.client import Client
@@ -10,6 +11,9 @@ from tests.support.system import System
 from tests.support.tool_server import SECRET, ToolServer
 
 from .test_models import ask, prompt_of
+
+
+LITELLM = False
 
 
 async def pending(client: Client, session_id: str) -> list[dict[str, Any]]:
@@ -154,3 +158,62 @@ async def test_memories_are_used_listed_and_erased(client: Client, first: OpenAI
     status, erased, _ = await client.request("DELETE", path)
     assert (status, erased["erased"]) == (200, len(found["memories"]))
     assert (await client.request("GET", path))[1]["memories"] == []
+
+
+async def allowed_and_begun(client: Client, first: OpenAIServer, crm: ToolServer) -> str:
+    """Let an action be allowed that does not come to an end; give its session once the other system has done it."""
+    session_id = await client.create(user_id="ann")
+    first.replies += [
+        Reply(calls=(Call("cancel_order", '{"order_id": "A-9"}'),), text=""),
+        Reply(text="I have asked a colleague."),
+    ]
+    await ask(client, "Please cancel my order A-9.", session_id)
+    [approval] = await pending(client, session_id)
+    await decide(client, approval["approval_id"], approve=True)
+    async with asyncio.timeout(10):
+        while crm.effects.total() < 1:
+            await asyncio.sleep(0.01)
+    return session_id
+
+
+async def escalation(client: Client, session_id: str) -> dict[str, Any]:
+    async with asyncio.timeout(30):
+        while True:
+            _, session, _ = await client.request("GET", f"/api/sessions/{session_id}")
+            if session["status"] == "escalated":
+                return session["escalation"]
+            await asyncio.sleep(0.1)
+
+
+async def test_i3_an_action_whose_agent_died_is_not_done_again_but_ends_with_a_person(
+    client: Client, system: System, first: OpenAIServer, crm: ToolServer
+) -> None:
+    session_id = await allowed_and_begun(client, first, crm)
+    system.kill("agent")
+    system.start("agent")
+    ticket = await escalation(client, session_id)
+    assert ticket["reasons"] == ["action_unconfirmed"]
+    assert "cancel_order" in ticket["evidence"][0]
+    assert list(crm.effects.values()) == [1]
+    assert len(crm.requests) == 1
+
+
+async def test_i9_an_agent_that_was_paused_in_an_action_says_nothing_stale(
+    client: Client, system: System, first: OpenAIServer, crm: ToolServer
+) -> None:
+    session_id = await allowed_and_begun(client, first, crm)
+    system.signal("agent", signal.SIGSTOP)
+    system.start("agent", 1)
+    try:
+        ticket = await escalation(client, session_id)
+        before = await client.history(session_id)
+        crm.release.set()
+        system.signal("agent", signal.SIGCONT)
+        await asyncio.sleep(2)
+        assert await client.history(session_id) == before
+    finally:
+        system.signal("agent", signal.SIGCONT)
+        system.kill("agent", 1)
+    assert ticket["reasons"] == ["action_unconfirmed"]
+    assert list(crm.effects.values()) == [1]
+    assert len(crm.requests) == 1

@@ -8,6 +8,7 @@ from tests.support.openai_script import Reply
 from tests.support.openai_server import OpenAIServer
 from tests.support.system import System
 
+LITELLM = True
 RETURNS = "How long do I have to return an item?"
 CITED = "You can return an item within 30 days for a full refund [1]."
 
