@@ -72,7 +72,9 @@ def system(
     settings: dict[str, object] = {
         "model": f"openai/first@http://127.0.0.1:{ports.first}/v1",
         # litellm takes seconds to load: only where it is what a module is about.
-        "fallback_models": f"hosted_vllm/second@http://127.0.0.1:{ports.second}/v1" if request.module.LITELLM else "",
+        "fallback_models": f"hosted_vllm/second@http://127.0.0.1:{ports.second}/v1"
+        if getattr(request.module, "LITELLM", False)
+        else "",
         "model_api_key": KEY,
         "model_prices": "openai/first=1/2",
         "first_token_timeout_s": 3,

@@ -13,9 +13,6 @@ from tests.support.tool_server import SECRET, ToolServer
 from .test_models import ask, prompt_of
 
 
-LITELLM = False
-
-
 async def pending(client: Client, session_id: str) -> list[dict[str, Any]]:
     query = {"status": "pending", "session_id": session_id}
     status, found, _ = await client.request("GET", "/api/approvals", params=query)
