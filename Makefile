@@ -17,7 +17,7 @@ unexport Q
 export QUESTION = $(value Q)
 export FOLLOW SINCE SESSION ARGS
 
-.PHONY: help run start stop url status logs ask chat events test check unit integration e2e browser bench chaos clean environment
+.PHONY: help run start stop url status logs ask chat events replay test check unit integration e2e evals browser bench chaos clean environment
 
 help: ## print this list
 	@echo 'Deskbus: an AI customer-support backend on a message bus.'
@@ -54,6 +54,10 @@ chat: ## a conversation in the terminal; SESSION=... continues one
 events: ## what happens, as it happens, one line per event; SINCE=all for everything kept
 	$(AT_WORK) $(LOCAL) events
 
+# The options reach it through the environment. The system may be elsewhere: DESKBUS_NATS_URL and DESKBUS_DATABASE_URL.
+replay: environment ## answer stored conversations again by another model and compare: make replay ARGS='--model openai/...'
+	@exec $(LOCAL) replay
+
 # Most of it waits: two processes, each with servers of its own and whole files to itself, take little more than half the time.
 test: environment ## all tests, over real servers that they start themselves
 	@exec $(PYTEST) -n 2 --dist loadfile tests $(ARGS)
@@ -66,6 +70,9 @@ integration: environment ## tests over real servers
 
 e2e: environment ## tests over the whole system as processes
 	@exec $(PYTEST) tests/e2e $(ARGS)
+
+evals: environment ## how good answers and judgements are, in figures: make evals ARGS="abstention --faq FOLDER"
+	@exec .venv/bin/python -m tests.evals $(ARGS)
 
 # The driver goes beside the environment and not into it: every other target must find there just what it locked.
 browser: environment ## the chat page in a headless Chromium, which must be installed

@@ -31,6 +31,7 @@ def _parser() -> argparse.ArgumentParser:
     for verb in (ask, chat):
         verb.add_argument("--session", default=os.environ.get("SESSION", ""), help="go on with this session")
     verbs.add_parser("events", help="one line per event; SINCE=all for all that is kept")
+    verbs.add_parser("replay", help="stored conversations answered again and compared; its options are read from $ARGS")
     return parser
 
 
@@ -47,6 +48,7 @@ def _act(arguments: argparse.Namespace) -> int:
         "erase": lambda: commands.erase(folder),
         "url": lambda: commands.show_address(folder, environ),
         "events": lambda: _events(folder, environ),
+        "replay": lambda: commands.replay(folder, environ),
     }
     return acts.get(arguments.verb, lambda: _converse(arguments, folder, environ))()
 

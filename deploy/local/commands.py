@@ -1,9 +1,10 @@
-"""What a person asks of the system as a whole: run, start, stop, url, status, logs, erase."""
+"""What a person asks of the system as a whole: run, start, stop, url, status, logs, replay, erase."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -233,6 +234,27 @@ def _follow(path: Path) -> None:
         except FileNotFoundError:
             pass
         time.sleep(0.1)
+
+
+def replay(folder: Path, environ: Mapping[str, str]) -> int:
+    """Answer stored conversations of the running system again, with the options in $ARGS; the module's exit code.
+
+    Raises Refusal where none runs, or the options are not quoted well.
+    """
+    addresses = {name: environ[name] for name in ("DESKBUS_NATS_URL", "DESKBUS_DATABASE_URL") if environ.get(name)}
+    if len(addresses) < 2:  # else all that it needs is elsewhere
+        addresses = {**running(folder).environment, **addresses}
+    try:
+        options = shlex.split(environ.get("ARGS", ""))
+    except ValueError as fault:
+        raise Refusal(f"ARGS={environ['ARGS']}: {fault}") from fault
+    command = [sys.executable, "-m", "services.agent.replay", *options]
+    with subprocess.Popen(command, cwd=ROOT, env={**environ, **addresses}) as process:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:  # the terminal has told it, too: it prints the sums so far
+                continue
 
 
 def erase(folder: Path) -> int:

@@ -49,8 +49,10 @@ _LONGEST_TEXT = 300
 _LONGEST_LINK = 2_000
 
 _BREAKS = r"\s<>\"'`\[\]"
+# A host may be a number in brackets (RFC 3986, section 3.2.2); they end no word then.
+_NUMBER = r"(?<=//)\[[0-9a-f:.%]{2,60}\](?!\()"
 _BARE = (
-    rf"(?:\b[a-z][a-z0-9+.-]{{1,20}}:)?//(?:\[[0-9a-f:.%]{{2,60}}\][^{_BREAKS}]*|[^{_BREAKS}]+)"
+    rf"(?:\b[a-z][a-z0-9+.-]{{1,20}}:)?//(?:{_NUMBER}|[^{_BREAKS}])(?:{_NUMBER}|[^{_BREAKS}])*"
     rf"|\bwww\.[^{_BREAKS}]+"
     rf"|\b(?:javascript|data|vbscript|blob|file):[^{_BREAKS}]+"
     # a host and a path with no scheme, but no list of file names: "Node.js/Deno"
@@ -75,8 +77,11 @@ _OPEN = re.compile(
     re.IGNORECASE,
 )
 _BRACKETS = re.compile(r"!?\[|<|!\Z")
-# A host may be a number in brackets (RFC 3986, section 3.2.2); they end no word then.
-_NUMBERED_HOST = re.compile(rf"[^{_BREAKS}]*//\[[0-9a-f:.%]{{0,60}}(?:\][^{_BREAKS}]*)?\Z", re.IGNORECASE)
+# A word at the end, brackets of such hosts in it; the last one may not be whole.
+_LAST_WORD = re.compile(rf"(?:(?<=//)\[[0-9a-f:.%]{{0,60}}(?:\]|\Z)|[^{_BREAKS}])+\Z", re.IGNORECASE)
+# What may be a part of an address: where something between two such signs goes, they must not become one.
+_JOINS_BEFORE = re.compile(r"[\w/\\:.@%&#;-]")
+_JOINS_AFTER = re.compile(r"[\w/\\@%&#(-]|[.:][\w/\\]")
 _WHOLE = re.compile(rf"{_MARKDOWN}|{_TAG}", re.IGNORECASE)
 _AFTER = ".,;:!?)…"
 
@@ -94,13 +99,16 @@ class LinkStripper:
     def __init__(self, allowed: frozenset[str] = frozenset()) -> None:
         self._allowed = {host.lower().strip(".") for host in allowed}
         self._held = ""
+        self._before = ""
 
     def feed(self, text: str) -> str:
         """Take a further piece; give what can leave now."""
         text = self._held + text
         safe = _safe(text)
         self._held = text[safe:]
-        return self._clean(text[:safe])
+        cleaned = self._clean(text[:safe])
+        self._before = text[safe - 1 : safe] or self._before
+        return cleaned
 
     def finish(self) -> str:
         """Give the rest."""
@@ -111,12 +119,20 @@ class LinkStripper:
         return _LINKS.sub(self._judged, text) if _may_hold_links(text) else text
 
     def _judged(self, match: re.Match[str]) -> str:
-        if match["tag"]:
-            return ""
-        if match["markdown"]:
-            return match[0] if self._is_allowed(match["target"]) else self._clean(match["text"])
+        if match["markdown"] and self._is_allowed(match["target"]):
+            return match[0]
+        if match["markdown"] or match["tag"]:
+            text = self._clean(match["text"]) if match["markdown"] else ""
+            return text if not self._joins(match, text) else REMOVED if text else " "
         link = match["bare"].rstrip(_AFTER)
         return match[0] if self._is_allowed(link) else REMOVED + match["bare"][len(link) :]
+
+    def _joins(self, match: re.Match[str], text: str) -> bool:
+        """Say whether what is left of a link or a tag becomes one with what stands around it."""
+        before = match.string[match.start() - 1 : match.start()] or self._before
+        joins_before = bool(_JOINS_BEFORE.match(before))
+        joins_after = bool(_JOINS_AFTER.match(match.string, match.end()))
+        return (joins_before or joins_after) if text else (joins_before and joins_after)
 
     def _is_allowed(self, link: str) -> bool:
         if not self._allowed or "\\" in link:
@@ -140,8 +156,11 @@ def _safe(text: str) -> int:
 
     Its last word is held back until it ends: any word may become the host of an address.
     """
-    whole = [match.end() for match in _WHOLE.finditer(text)] if "](" in text or "<" in text else []
-    begin = max([_last_word(text), *whole])
+    begin = _last_word(text)
+    # What stands behind a link or a tag without a space is judged together with it.
+    for match in reversed(list(_WHOLE.finditer(text)) if "](" in text or "<" in text else []):
+        if match.start() < begin <= match.end():
+            begin = match.start()
     safe = begin if len(text) - begin <= _LONGEST_LINK else len(text)
     place = 0
     while match := _BRACKETS.search(text, place):
@@ -153,11 +172,12 @@ def _safe(text: str) -> int:
 
 def _last_word(text: str) -> int:
     """Give where the last word begins: behind white space, or what ends an address."""
+    if "//[" in text:
+        found = _LAST_WORD.search(text, max(0, len(text) - _LONGEST_LINK - 1))
+        return found.start() if found else len(text)
     place = len(text)
     while place and text[place - 1] not in " \t\n\r<>\"'`[]":
         place -= 1
-    if place and text[place - 1] in "[]" and (numbered := _NUMBERED_HOST.search(text, max(0, place - _LONGEST_TEXT))):
-        return numbered.start()
     return place
 
 
