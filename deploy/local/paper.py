@@ -56,6 +56,8 @@ class Paper:
             self.dim(f"  [{number}] {source_line(source)}")
         facts = [f"confidence {confidence:.2f}"] if isinstance(confidence, (int, float)) else []
         facts += [f"{seconds:.2f} s"] if isinstance(seconds, (int, float)) else []
+        if degraded := (message.get("metadata") or {}).get("degraded"):
+            facts.append(f"quoted from the help pages: {degraded.get('reason', 'no language model answered')}")
         if facts:
             self.dim("  " + ", ".join(facts))
 

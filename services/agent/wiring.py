@@ -64,7 +64,7 @@ async def deployments(scope: Scope, settings: ModelSettings) -> Deployments:
         prices = read_prices(settings.model_prices)
         models = await _models(scope, settings, names, prices)
     except ValueError as fault:
-        raise NotReady(f"language model: {fault}") from fault
+        raise NotReady(f"DESKBUS_MODEL, DESKBUS_FALLBACK_MODELS or DESKBUS_MODEL_PRICES: {fault}") from fault
     if len({model.name for model in models}) < len(models):
         raise NotReady("language model: DESKBUS_MODEL and DESKBUS_FALLBACK_MODELS name the same model twice")
     times = ModelTimes(first_token_s=settings.first_token_timeout_s, between_tokens_s=settings.between_tokens_timeout_s)

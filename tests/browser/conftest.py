@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from deploy.local.ports import free_port
 from tests.support.system import System, real_servers
 
 from .chat_page import ChatPage
@@ -64,6 +65,18 @@ def scripted(chromium: Browser, tmp_path_factory: pytest.TempPathFactory, model_
     with (
         real_servers(folder / "servers") as servers,
         System(servers, folder, model_folder, model="scripted", scripted_first_token_ms=50) as running,
+    ):
+        yield running
+
+
+@pytest.fixture(scope="module")
+def unreachable(chromium: Browser, tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Iterator[System]:
+    """A system whose language model is away."""
+    folder = tmp_path_factory.mktemp("unreachable")
+    address = f"http://127.0.0.1:{free_port()}/v1"
+    with (
+        real_servers(folder / "servers") as servers,
+        System(servers, folder, model_folder, model=f"openai/away@{address}") as running,
     ):
         yield running
 

@@ -142,3 +142,12 @@ def test_who_reads_further_up_is_not_dragged_down(scripted: System, open_page: O
     chat.page.get_by_role("button", name="Newest messages").click()
     expect(chat.page.get_by_role("button", name="Newest messages")).to_be_hidden()
     assert chat.page.evaluate(top) > 0
+
+
+def test_an_answer_that_no_language_model_gave_says_so(unreachable: System, open_page: Open) -> None:
+    chat = open_page(unreachable).connected()
+    chat.ask("What is your refund policy?")
+    expect(chat.answers.first.locator(".outcome")).to_have_text("Quoted from the help pages")
+    chat.ask("Which enzyme breaks down lactose in goats?")
+    expect(chat.answers.last).to_contain_text("couldn't find anything")
+    expect(chat.answers.last.locator(".confidence")).to_have_count(0)

@@ -13,14 +13,20 @@ from .driver import expect
 HOSTILE = """<img src=x onerror="window.owned=1"><script>window.owned=1</script><svg/onload=window.owned=1>"""
 
 
-def test_hostile_text_in_a_message_and_an_answer_stays_text(scripted: System, open_page: Open) -> None:
+def test_hostile_text_whoever_writes_it_stays_text(scripted: System, open_page: Open) -> None:
     chat = open_page(scripted).connected()
     links = "(click)(javascript:window.owned=1) <a href='javascript:window.owned=1'>x</a>"
     answer = chat.ask(f"[say={HOSTILE} {links}]")
-    expect(answer.locator(".body")).to_contain_text("<script>window.owned=1</script>")
+    # Of an answer the agent has taken out what could load or lead anywhere; of what people write nobody has.
+    expect(answer.locator(".body")).to_contain_text("window.owned=1")
+    expect(chat.page.locator(".message.user .body")).to_contain_text("<script>window.owned=1</script>")
+    session = f"{scripted.url}/api/sessions/{chat.session_id}"
+    chat.page.request.post(f"{session}/takeover", data={"operator": "Ben"})
+    chat.page.request.post(f"{session}/reply", data={"operator": "Ben", "message": f"{HOSTILE} {links}"})
+    expect(chat.page.locator(".message.operator .body")).to_contain_text("<script>window.owned=1</script>")
     assert [text for _, text in chat.texts()] == [message["content"] for message in chat.stored()]
     assert chat.page.locator(".message :is(script, img, svg[onload], iframe, a[href^=javascript])").count() == 0
-    chat.go().connected()
+    chat.go()
     expect(chat.answers).to_have_count(1)
     assert chat.page.evaluate("window.owned") is None
 

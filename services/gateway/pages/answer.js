@@ -36,6 +36,10 @@ export function afterwords(entry, page) {
   }
   const hint = failed || entry.role !== "assistant" ? null : confidence(entry);
   if (hint) line.append(hint);
+  if (entry.degraded) {
+    const title = "No language model answered: this is quoted from the help pages";
+    line.append(el("span", { class: "outcome", title }, "Quoted from the help pages"));
+  }
   if (entry.state === "cancelled") line.append(el("span", { class: "outcome" }, "Stopped"));
   line.append(when(entry));
   parts.push(line);
@@ -55,7 +59,8 @@ export function when(entry) {
 
 /** How well the sources support the answer, in words; an answer without sources only says where it is unsure. */
 function confidence(entry) {
-  if (typeof entry.confidence !== "number" || entry.state !== "complete") return null;
+  // Who says that nothing was found need not be checked.
+  if (typeof entry.confidence !== "number" || entry.state !== "complete" || entry.abstained) return null;
   const [level, words] =
     entry.confidence >= SURE
       ? ["high", "Well supported"]

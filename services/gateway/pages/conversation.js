@@ -99,13 +99,13 @@ export class Conversation {
 
   storeOne(message) {
     const known = this.listed.find(message.id, message.client_message_id);
-    const { error = null, operator = null } = message.metadata ?? {};
+    const { error = null, operator = null, abstained = false, degraded = null } = message.metadata ?? {};
     const facts = {
       id: message.id, seq: message.seq, place: message.seq, role: message.role, content: message.content,
       at: new Date(message.timestamp), attachments: message.attachments ?? [], sources: message.sources ?? [],
       confidence: message.confidence, turnId: message.turn_id, feedback: message.feedback ?? null, operator,
       clientMessageId: message.client_message_id, state: message.role === "user" ? "sent" : message.status,
-      error: message.role === "user" ? null : error,
+      error: message.role === "user" ? null : error, abstained, degraded: degraded !== null,
     };
     if (message.role === "assistant" && message.turn_id) {
       this.settled.add(message.turn_id);
