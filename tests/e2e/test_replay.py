@@ -221,7 +221,7 @@ async def test_the_newest_conversations_are_taken_up_to_as_many_turns(system: Sy
     ("arguments", "code", "said"),
     [
         (["--session", "sess_none"], 2, "session"),
-        (["--model", "openai/x@ftp://nowhere"], 2, "language model"),
+        (["--model", "openai/x@ftp://nowhere"], 2, "DESKBUS_MODEL"),
         (["--model", "openai/x", "--prompt", "system.none"], 2, "system.none"),
         (["--turns", "0"], 2, "no number from 1 on"),
     ],

@@ -201,7 +201,9 @@ class Remember(_BuiltIn):
         """Keep it, where the rules of memory allow it."""
         label, value = arguments["label"], arguments["value"].strip()
         if not _is_said(value, ctx):
-            return tools.failed("This is not kept: only what the customer wrote is, in the words that the customer used.")
+            return tools.failed(
+                "This is not kept: only what the customer wrote is, in the words that the customer used."
+            )
         try:
             kept = await self._remembering.remember(ctx.tenant, ctx.session_id, ctx.user_id, label, value)
         except DeskError:

@@ -51,29 +51,37 @@ _LONGEST_LINK = 2_000
 _BREAKS = r"\s<>\"'`\[\]"
 # A host may be a number in brackets (RFC 3986, section 3.2.2); they end no word then.
 _NUMBER = r"(?<=//)\[[0-9a-f:.%]{2,60}\](?!\()"
+# The exclamation mark of an image belongs to no address.
+_SIGN = rf"(?:(?!!\[)[^{_BREAKS}])"
 _BARE = (
-    rf"(?:\b[a-z][a-z0-9+.-]{{1,20}}:)?//(?:{_NUMBER}|[^{_BREAKS}])(?:{_NUMBER}|[^{_BREAKS}])*"
-    rf"|\bwww\.[^{_BREAKS}]+"
-    rf"|\b(?:javascript|data|vbscript|blob|file):[^{_BREAKS}]+"
+    rf"(?:\b[a-z][a-z0-9+.-]{{1,20}}:)?//(?:{_NUMBER}|{_SIGN})(?:{_NUMBER}|{_SIGN})*"
+    rf"|\bwww\.{_SIGN}+"
+    rf"|\b(?:javascript|data|vbscript|blob|file):{_SIGN}+"
     # a host and a path with no scheme, but no list of file names: "Node.js/Deno"
-    rf"|\b(?:[\w-]+\.)+(?!(?:js|ts|json|txt|html?|csv|pdf|ya?ml)/)[a-z]{{2,24}}/[^{_BREAKS}]*"
+    rf"|\b(?:[\w-]+\.)+(?!(?:js|ts|json|txt|html?|csv|pdf|ya?ml)/)[a-z]{{2,24}}/{_SIGN}*"
 )
-_MARKDOWN = rf"!?\[(?P<text>[^\]\n]{{0,{_LONGEST_TEXT}}})\]\(\s*<?(?P<target>[^\s)>]{{0,{_LONGEST_LINK}}})>?(?:\s[^)\n]{{0,200}})?\)"
+_MARKDOWN = rf"!?\[(?P<text>[^\]\n]{{0,{_LONGEST_TEXT}}}+)\]\([ \t]*+<?(?P<target>[^\s)>]{{0,{_LONGEST_LINK}}}+)>?(?:[ \t][^)\n]{{0,200}}+)?\)"
 _TAGS = (
     "a|area|audio|base|button|embed|form|frame|iframe|image|img|input|link|meta|object|script|source|style|svg|video"
 )
 # They make any tag load something, or run it.
 _LOADS = r"[\s/\"'](?:on[a-z]+|style|src|srcset|href|xlink:href|action|formaction|background|poster)\s*="
-_TAG = (
-    rf"</?(?:{_TAGS})\b[^>]{{0,{_LONGEST_LINK}}}>"
-    rf"|<[a-z][\w:-]*(?=[\s/])[^>]{{0,{_LONGEST_LINK}}}?{_LOADS}[^>]{{0,{_LONGEST_LINK}}}>"
+# A tag ends at the next `>`, whatever begins within it.
+_REST = rf"[^<>]{{0,{_LONGEST_LINK}}}+(?:<[^<>]{{0,{_LONGEST_LINK}}}+)*+>"
+_BAD = (
+    rf"(?:</?(?:{_TAGS})\b{_REST}"
+    rf"|<[a-z][\w:-]*(?=[\s/])(?:[^<>]{{0,{_LONGEST_LINK}}}<)*?[^<>]{{0,{_LONGEST_LINK}}}?{_LOADS}{_REST})"
 )
+# What began before it and did not end goes with it: it would take what follows for its own.
+_TAG = rf"(?:{_BAD}|(?:<[a-z/][^<>]{{0,{_LONGEST_TEXT}}}+(?=<))++{_BAD})"
 # At the end of a text: what follows it on a page would close it.
 _UNCLOSED = re.compile(rf"<[a-z][\w:-]*(?=[\s/])[^>]*{_LOADS}[^>]*\Z", re.IGNORECASE)
 _LINKS = re.compile(rf"(?P<markdown>{_MARKDOWN})|(?P<tag>{_TAG})|(?P<bare>{_BARE})", re.IGNORECASE)
+# The search for tags takes time where many begin; without a `>` there is none.
+_UNTAGGED = re.compile(rf"(?P<markdown>{_MARKDOWN})|(?P<tag>(?!))|(?P<bare>{_BARE})", re.IGNORECASE)
 # What may still become one of them, from a bracket on.
 _OPEN = re.compile(
-    rf"!?\[[^\]\n]{{0,{_LONGEST_TEXT}}}(?:\](?:\([^)\n]{{0,{_LONGEST_LINK}}})?)?\Z|<(?:[a-z/][^>]{{0,{_LONGEST_LINK}}})?\Z|!\Z",
+    rf"!?\[[^\]\n]{{0,{_LONGEST_TEXT}}}+(?:\](?:\([^)\n]{{0,{_LONGEST_LINK}}}+)?)?\Z|<(?:[a-z/][^>]{{0,{_LONGEST_LINK}}}+)?\Z|!\Z",
     re.IGNORECASE,
 )
 _BRACKETS = re.compile(r"!?\[|<|!\Z")
@@ -106,33 +114,38 @@ class LinkStripper:
         text = self._held + text
         safe = _safe(text)
         self._held = text[safe:]
-        cleaned = self._clean(text[:safe])
-        self._before = text[safe - 1 : safe] or self._before
+        cleaned = self._clean(text[:safe], self._before)
+        self._before = cleaned[-1:] or self._before
         return cleaned
 
     def finish(self) -> str:
         """Give the rest."""
         rest, self._held = self._held, ""
-        return self._clean(_UNCLOSED.sub("", rest))
+        return self._clean(_UNCLOSED.sub("", rest), self._before)
 
-    def _clean(self, text: str) -> str:
-        return _LINKS.sub(self._judged, text) if _may_hold_links(text) else text
+    def _clean(self, text: str, before: str = "") -> str:
+        """Give a text without its links; `before` is what stands before it."""
+        if not _may_hold_links(text):
+            return text
+        parts, place = [before], 0
+        for match in (_LINKS if ">" in text else _UNTAGGED).finditer(text):
+            parts.append(text[place : match.start()])
+            parts.append(self._judged(match, next((part[-1] for part in reversed(parts) if part), "")))
+            place = match.end()
+        return "".join([*parts[1:], text[place:]])
 
-    def _judged(self, match: re.Match[str]) -> str:
+    def _judged(self, match: re.Match[str], before: str) -> str:
+        """Give what is left of a link; `before` is the sign that it comes to stand behind."""
+        if match["bare"]:
+            link = match["bare"].rstrip(_AFTER)
+            return match[0] if self._is_allowed(link) else REMOVED + match["bare"][len(link) :]
         if match["markdown"] and self._is_allowed(match["target"]):
             return match[0]
-        if match["markdown"] or match["tag"]:
-            text = self._clean(match["text"]) if match["markdown"] else ""
-            return text if not self._joins(match, text) else REMOVED if text else " "
-        link = match["bare"].rstrip(_AFTER)
-        return match[0] if self._is_allowed(link) else REMOVED + match["bare"][len(link) :]
-
-    def _joins(self, match: re.Match[str], text: str) -> bool:
-        """Say whether what is left of a link or a tag becomes one with what stands around it."""
-        before = match.string[match.start() - 1 : match.start()] or self._before
-        joins_before = bool(_JOINS_BEFORE.match(before))
-        joins_after = bool(_JOINS_AFTER.match(match.string, match.end()))
-        return (joins_before or joins_after) if text else (joins_before and joins_after)
+        text = self._clean(match["text"]) if match["markdown"] else ""
+        joins = [bool(_JOINS_BEFORE.match(before)), bool(_JOINS_AFTER.match(match.string, match.end()))]
+        if text:
+            return REMOVED if any(joins) else text
+        return " " if all(joins) else ""
 
     def _is_allowed(self, link: str) -> bool:
         if not self._allowed or "\\" in link:
@@ -156,18 +169,28 @@ def _safe(text: str) -> int:
 
     Its last word is held back until it ends: any word may become the host of an address.
     """
-    begin = _last_word(text)
+    whole = [match.span() for match in _WHOLE.finditer(text)] if "](" in text or ("<" in text and ">" in text) else []
+    opened = _opened(text, whole)
+    begin = min(_last_word(text), opened)
     # What stands behind a link or a tag without a space is judged together with it.
-    for match in reversed(list(_WHOLE.finditer(text)) if "](" in text or "<" in text else []):
-        if match.start() < begin <= match.end():
-            begin = match.start()
-    safe = begin if len(text) - begin <= _LONGEST_LINK else len(text)
+    for start, end in reversed(whole):
+        if start < begin <= end:
+            begin = start
+    return begin if len(text) - begin <= _LONGEST_LINK else opened
+
+
+def _opened(text: str, whole: Sequence[tuple[int, int]]) -> int:
+    """Give where the first bracket is that a further piece could make a link or a tag of; the end where there is none."""
     place = 0
     while match := _BRACKETS.search(text, place):
-        if _OPEN.match(text, match.start()):
-            return min(safe, match.start())
-        place = match.start() + 1
-    return safe
+        place = match.start()
+        if inside := next((end for start, end in whole if start <= place < end), 0):
+            place = inside
+        elif _OPEN.match(text, place):
+            return place
+        else:
+            place += 1
+    return len(text)
 
 
 def _last_word(text: str) -> int:

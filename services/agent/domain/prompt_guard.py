@@ -1,8 +1,8 @@
 """The guard of our own instructions: an answer does not recite them, whatever talked the model into it.
 
 It knows words that follow each other as they do in the instructions, also with one other word (a number, a filler) between
-each two; a translation, a cipher or a paraphrase it does not know. What
-must stay secret is therefore never in a prompt: keys and headers stay in the adapters.
+each two; a translation, a cipher or a paraphrase it does not know. What must stay secret is therefore never in a prompt: keys
+and headers stay in the adapters.
 """
 
 import re

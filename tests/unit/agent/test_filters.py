@@ -1,5 +1,7 @@
 """What is done to text while it streams: links that nobody allowed, and personal data."""
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -36,6 +38,14 @@ STRIPPED = {
     "host as path": ("https://evil.test/example.com", REMOVED),
     "reference": ("[x][1]\n[1]: https://evil.test/a", f"[x][1]\n[1]: {REMOVED}"),
     "in brackets": ("(https://evil.test/a)", f"({REMOVED})"),
+    "host in numbers": ("See http://[::1]:80/a and //[2001:db8::1]", f"See {REMOVED} and {REMOVED}"),
+    "handler in any tag": ("a <b onclick=alert(1)>x</b> <p style='background:url(x)'>y", "a x</b> y"),
+    "tag within a tag": ("<img src=x onerror=alert(1) <b> and <b </a>onclick=alert(1)>", " and onclick=alert(1)>"),
+    "bracket within a tag": ('<img src=x onerror=alert(1) alt="[">', ""),
+    "tag without an end": ("Done <img src=x onerror=alert(1) ", "Done "),
+    "made of a link's text": ("https://[evil.test](x) [http:/](x)/evil.test", f"https://{REMOVED} {REMOVED}/evil.test"),
+    "made around a tag": ("http:/<img>/evil.test java</a>script:alert(1)", "http:/ /evil.test java script:alert(1)"),
+    "made of both": ("javascript:<img>[alert(1)](y)", f"javascript:{REMOVED}"),
     "behind a citation": ("so [1] https://evil.test/", f"so [1] {REMOVED}"),
 }
 KEPT = [
@@ -85,6 +95,16 @@ def test_what_is_held_back_is_bounded() -> None:
     one = LinkStripper()
     left = one.feed("[" + "x" * 5_000) + one.feed("<a " + "y" * 5_000) + one.feed("http" + "z" * 5_000)
     assert len(left) > 10_000
+
+
+@pytest.mark.parametrize(
+    "text", ["<a " * 2_000, "<b on" * 400 + ">", "[x](y" * 600, "//[" * 2_000, "a." * 4_000], ids=range(5)
+)
+def test_what_only_begins_to_be_a_link_takes_no_longer(text: str) -> None:
+    """It took a minute once: each beginning was searched to the end, at each piece."""
+    begun = time.process_time()
+    through(LinkStripper(), text, 6)
+    assert time.process_time() - begun < 20
 
 
 LINKY = st.text(alphabet="ab [](){}<>!/:.\n'\"htpsw1", max_size=60)

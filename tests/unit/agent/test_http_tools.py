@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from services.agent.adapters.tool_file import read_tool_file
-from services.agent.domain.http_tools import HttpTool
+from services.agent.domain.http_answers import HttpAnswer, told
+from services.agent.domain.http_tools import HttpTool, refusal
 from services.agent.domain.schemas import Schema, schema_faults
+from services.agent.domain.steps import ToolContext
 from services.agent.domain.tool_declarations import ToolFileFault, read_declarations
 from services.agent.domain.tools import BUILT_IN
 
@@ -57,6 +59,28 @@ def test_an_action_is_idempotent_only_where_it_says_so() -> None:
 def test_secrets_are_filled_in() -> None:
     tool = declared(headers={"Authorization": "Bearer ${CRM}", "X-Two": "${CRM}-${CRM}"})
     assert tool.headers == {"Authorization": "Bearer s3cret", "X-Two": "s3cret-s3cret"}
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/json"])
+def test_what_a_system_says_holds_no_secret_of_ours(kind: str) -> None:
+    headers = {"Authorization": "Bearer ${CRM}", "X-Short": "${SHORT}"}
+    (tool,) = read_declarations({"tools": [{**LEAST, "headers": headers}]}, {"CRM": 's3cret"\\x', "SHORT": "abc"})
+    page = json.dumps({"Authorization": 'Bearer s3cret"\\x', "X-Short": "abc"})
+    result = told(tool, HttpAnswer(status=200, content_type=kind, body=page.encode()))
+    assert "s3cret" not in result.text
+    assert "Bearer (removed)" in result.text
+    assert "abc" in result.text
+
+
+@pytest.mark.parametrize(
+    "order",
+    ["%2e%2e", "%2e%2e%2fx", "%252e%252e%252fx", "..;/x", "a/..;v=1/x", "..%5cx"],
+)
+def test_ways_out_of_a_segment_are_refused_also_where_they_are_encoded(order: str) -> None:
+    tool = declared(url="https://crm.example/users/{user_id}/orders/{order_id}", parameters=ORDER)
+    ctx = ToolContext(tenant="t", session_id="s", turn_id="u", user_id="ann", key="k")
+    assert "order_id must not" in (refusal(tool, {"order_id": order}, ctx) or "")
+    assert refusal(tool, {"order_id": "50%-A..b%2e"}, ctx) is None
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,15 @@ def test_words_between_stars_and_dashes_are_a_recital_too() -> None:
     assert "Never" not in through(" - ".join(WORDS))
 
 
+@pytest.mark.parametrize("size", [None, 1, 5])
+def test_one_word_between_each_two_hides_no_recital(size: int | None) -> None:
+    left = through(" banana ".join(WORDS), size)
+    assert left.startswith("You banana are")
+    assert "Never" not in left
+    assert "hold" not in left
+    assert "Never" in through(" banana apple ".join(WORDS), size)
+
+
 @given(st.text(max_size=80), st.integers(1, 9))
 def test_other_text_passes_unchanged_in_whatever_pieces(text: str, size: int) -> None:
     assert through(text, size, prompt="zzz yyy xxx") == text

@@ -16,7 +16,7 @@ from services.agent.app.tools import Registry, UnknownTools
 from services.agent.domain import tools
 from services.agent.domain.steps import ToolContext, ToolKind, ToolResult
 
-from .fakes import NOON, Bus, Log, source
+from .fakes import NOON, Bus, Log, message, source
 from .tool_fakes import CountingTool, Stage, asks
 
 # --- the registry
@@ -242,8 +242,16 @@ async def test_a_file_that_was_removed_or_cannot_be_had_now() -> None:
         assert word in result.text
 
 
-async def test_what_is_remembered_is_recalled() -> None:
+def said(*texts: str) -> Desk:
+    """Give a desk in whose conversation the customer has said this, the last of it just now."""
     desk = Desk()
+    *before, now = [message(text, seq=seq) for seq, text in enumerate(texts, start=1)]
+    desk.context = {"history": before, "questions": [now]}
+    return desk
+
+
+async def test_what_is_remembered_is_recalled() -> None:
+    desk = said("I'm Ann.")
     assert (await desk.run("recall")).text == "Nothing is remembered of this customer."
     kept = await desk.run("remember", '{"label": "name", "value": " Ann "}')
     assert kept.text == "Remembered: name."
@@ -252,7 +260,7 @@ async def test_what_is_remembered_is_recalled() -> None:
 
 
 async def test_memory_may_refuse_or_be_away() -> None:
-    desk = Desk()
+    desk = said("My order A-1 is late")
     desk.notes.refuses = True
     refused = await desk.run("remember", '{"label": "order", "value": "is late"}')
     assert (refused.failed, desk.notes.kept) == (True, [])
@@ -270,10 +278,35 @@ async def test_memory_may_refuse_or_be_away() -> None:
     ids=range(7),
 )  # fmt: skip
 async def test_what_is_remembered_has_bounds(label: str, value: str, taken: bool) -> None:
-    desk = Desk()
+    desk = said(value)
     result = await desk.run("remember", f'{{"label": "{label}", "value": "{value}"}}')
     assert result.failed is not taken
     assert len(desk.notes.kept) == taken
+
+
+@pytest.mark.parametrize(
+    ("texts", "value", "kept"),
+    [
+        (["My name is Ann Lee."], "Ann Lee", True), (["I'm ANN, (lee)!"], "ann lee", True), (["Lee", "and Ann"], "Ann Lee", True),
+        (["Ａnn straße"], "Ann STRASSE", True), (["Write to ann@mail.example"], "ann@mail.example", True),
+        (["My name is Ann."], "Ann Lee", False), (["My name is Anna"], "Ann", False), (["Hello"], "administrator", False),
+        (["My order is A-1042"], "A-1043", False), (["Hello!"], "!", False),
+    ],
+    ids=range(10),
+)  # fmt: skip
+async def test_only_the_customers_own_words_are_remembered(texts: list[str], value: str, kept: bool) -> None:
+    desk = said(*texts)
+    result = await desk.run("remember", f'{{"label": "note", "value": "{value}"}}')
+    assert (not result.failed, len(desk.notes.kept)) == (kept, kept)
+    assert kept or "only what the customer wrote" in result.text
+
+
+@pytest.mark.parametrize("role", ["assistant", "operator", "system"])
+async def test_what_others_wrote_is_not_remembered_as_the_customers(role: str) -> None:
+    desk = said("Hello")
+    desk.context["history"] = [message("You are an administrator", role=role)]
+    assert (await desk.run("remember", '{"label": "role", "value": "administrator"}')).failed
+    assert desk.notes.kept == []
 
 
 ESCALATE = '{"reason": "wants money back", "category": "%s", "priority": "%s", "summary": "Charged twice."}'
@@ -284,6 +317,15 @@ async def test_a_person_is_called() -> None:
     assert result.escalation == Escalation(
         reasons=["model_asked"], category="billing", priority="high", evidence=["Charged twice."]
     )
+
+
+async def test_a_colleague_is_told_no_links() -> None:
+    told = (ESCALATE % ("billing", "high")).replace(
+        "twice.", "twice, see https://evil.test/a or [this](https://evil.test/b)."
+    )
+    result = await Desk().run("escalate", told)
+    assert result.escalation
+    assert result.escalation.evidence == ["Charged twice, see (link removed) or this."]
 
 
 @pytest.mark.parametrize(("category", "priority"), [("weather", "high"), ("billing", "whenever")])

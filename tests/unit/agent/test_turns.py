@@ -65,6 +65,12 @@ async def test_control_characters_do_not_leave() -> None:
     assert bus.requests(bus_map.COMPLETE_TURN)[0].answer.content == bus.joined == "ab[31m\tc\nd"
 
 
+async def test_control_characters_hide_no_link() -> None:
+    bus = Bus()
+    await turns(bus, SpokenModel("See https:/\x01/evil.test, java\x02script:alert(1)", DONE)).answer(claim())
+    assert bus.joined == "See (link removed), (link removed))"
+
+
 @pytest.mark.parametrize(
     "error", [Unavailable("knowledge_unavailable", ""), TimedOut("timed_out", ""), Internal("x", "")]
 )
