@@ -14,6 +14,7 @@ from libs.runtime.service import NotReady, Scope
 from libs.runtime.settings import TOOL_SECRETS, variables
 from services.agent import routes, wiring
 from services.agent.adapters.http_tools import HttpTools
+from services.agent.adapters.intent_weights import read_intents
 from services.agent.adapters.nats_doorbell import NatsDoorbell
 from services.agent.adapters.nats_revocations import hear_revocations
 from services.agent.adapters.postgres_approvals import PostgresApprovals
@@ -45,20 +46,21 @@ async def build(scope: Scope, settings: Settings) -> None:
     database = await _database(scope, settings)
     bus = await scope.enter("bus", NatsBus.connect(settings.nats_url, scope.name))
     relay = Relay("agent", database, bus)
-    memory = Memory(PostgresMemories(database), scope.log)
+    memories = PostgresMemories(database)
+    memory = Memory(memories, scope.log)
     approvals = PostgresApprovals(database, relay.wake, lasts_s=settings.approval_s)
     ledger = PostgresLedger(database, relay.wake)
     desks = routes.Desks(memory, ApprovalDesk(approvals), UsageDesk(ledger))
     spending = Spending(
         ledger, scope.log, mint, budgets=settings.budgets, tool_calls=settings.tool_calls_per_turn,
-        sweeps=(desks.approvals.sweep, ledger.sweep),
+        sweeps=(desks.approvals.sweep, ledger.sweep, memories.sweep),
     )  # fmt: skip
     registry = await _registry(scope, settings, bus, memory)
     journal = PostgresJournal(database)
     steps = Steps(registry, journal, approvals, scope.log, mint, now, approval_s=settings.approval_s)
     means = Means(
         caller=bus, announcer=bus, model=await _model(scope, settings, spending, steps), log=scope.log, agent_id=scope.instance,
-        limits=_limits(settings), memory=memory, allowed_links=frozenset(settings.allowed_links),
+        limits=_limits(settings), memory=memory, allowed_links=wiring.hosts(settings.allowed_links), intents=read_intents(),
     )  # fmt: skip
     turns = Turns(means, mint)
     claimer = _claimer(scope, settings, bus, turns)

@@ -25,6 +25,7 @@ from libs.runtime.service import NotReady, Scope
 from libs.runtime.settings import TOOL_SECRETS, BadSettings, load, variables
 from services.agent import wiring
 from services.agent.adapters.http_tools import HttpTools
+from services.agent.adapters.intent_weights import read_intents
 from services.agent.adapters.postgres_approvals import PostgresApprovals
 from services.agent.adapters.postgres_journal import PostgresJournal
 from services.agent.adapters.postgres_memories import PostgresMemories
@@ -119,7 +120,8 @@ async def _replay(scope: Scope, settings: Settings) -> Replay:
             till=till,
             log=scope.log,
             limits=_limits(settings),
-            allowed_links=frozenset(settings.allowed_links),
+            allowed_links=wiring.hosts(settings.allowed_links),
+            intents=read_intents(),
             clock=time.monotonic,
             history=settings.agent_history,
         )

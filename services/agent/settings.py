@@ -58,6 +58,11 @@ class ModelSettings(CommonSettings, frozen=True, kw_only=True):
     scripted_first_token_ms: Milliseconds = 200
     scripted_interval_ms: Milliseconds = 15
 
+    @property
+    def limits_money(self) -> bool:
+        """Whether there is a budget in money."""
+        return False
+
 
 class Settings(ModelSettings, frozen=True, kw_only=True):
     """The agent's settings.
@@ -104,6 +109,11 @@ class Settings(ModelSettings, frozen=True, kw_only=True):
     session_cost_usd: Money = 0.0
     tenant_daily_tokens: Limit = 0
     tenant_daily_cost_usd: Money = 0.0
+
+    @property
+    def limits_money(self) -> bool:
+        """Whether there is a budget in money."""
+        return any(budget.cost_usd for budget in self.budgets.values())
 
     @property
     def approval_s(self) -> float:

@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 from libs.runtime.clock import now
 from libs.runtime.service import NotReady, Scope
@@ -65,10 +66,33 @@ async def deployments(scope: Scope, settings: ModelSettings) -> Deployments:
         models = await _models(scope, settings, names, prices)
     except ValueError as fault:
         raise NotReady(f"DESKBUS_MODEL, DESKBUS_FALLBACK_MODELS or DESKBUS_MODEL_PRICES: {fault}") from fault
+    names_known = {model.name for model in models}
+    if unknown := sorted(prices.keys() - names_known):
+        raise NotReady(
+            f"DESKBUS_MODEL_PRICES: {', '.join(unknown)} is none of the models {', '.join(sorted(names_known))}"
+        )
+    _warn(scope, settings, models)
     if len({model.name for model in models}) < len(models):
         raise NotReady("language model: DESKBUS_MODEL and DESKBUS_FALLBACK_MODELS name the same model twice")
     times = ModelTimes(first_token_s=settings.first_token_timeout_s, between_tokens_s=settings.between_tokens_timeout_s)
     return Deployments(models, scope.log, times, Chances(clock=time.monotonic, jitter=random.random))
+
+
+def _warn(scope: Scope, settings: ModelSettings, models: Sequence[ChatModel]) -> None:
+    """Say what an operator would otherwise learn from customers."""
+    for model in models:
+        if isinstance(model, OpenAIChat) and not model.has_key and model.is_at_its_provider:
+            scope.log.warning(
+                "model_key_missing", model=model.name, detail="set OPENAI_API_KEY or DESKBUS_MODEL_API_KEY"
+            )
+        if settings.limits_money and not model.cost_usd(1_000_000, 1_000_000):
+            detail = "its price is not known, so no budget in money holds for it: set DESKBUS_MODEL_PRICES"
+            scope.log.warning("model_price_unknown", model=model.name, detail=detail)
+
+
+def hosts(links: Sequence[str]) -> frozenset[str]:
+    """Give the hosts of a list in which addresses may stand as well: `help.example.com`, `https://help.example.com/`."""
+    return frozenset(urlsplit(link if "//" in link else f"//{link}").hostname or link for link in links)
 
 
 async def _models(

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import importlib
-import importlib.util
 import os
 import sys
 import time
@@ -25,9 +24,6 @@ def main() -> int:
     options = Options(ci=asked.ci, faq=asked.faq, errors=asked.errors, runs=asked.runs)
     failed: list[str] = []
     for part in asked.parts or PARTS:
-        if importlib.util.find_spec(f"tests.evals.{part}") is None:
-            print(f"## {part}\n\nThere is no such part here.\n")
-            continue
         begun = time.monotonic()
         report = asyncio.run(importlib.import_module(f"tests.evals.{part}").run(options))
         print(f"{report.text()}\n\n({time.monotonic() - begun:.1f} s)\n")
@@ -38,7 +34,7 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.evals", description=__doc__)
-    parser.add_argument("parts", nargs="*", help=f"what to measure: {', '.join(PARTS)} (default: all)")
+    parser.add_argument("parts", nargs="*", type=_part, help=f"what to measure: {', '.join(PARTS)} (default: all)")
     parser.add_argument("--ci", action="store_true", help="only what is deterministic and quick")
     parser.add_argument("--errors", action="store_true", help="print wrong rows too (of the tuning half)")
     parser.add_argument("--runs", type=int, default=1, help="how often to ask a stochastic model (default: 1)")
@@ -46,6 +42,12 @@ def _parser() -> argparse.ArgumentParser:
         "--faq", type=_folder, default=_faq(), help="the folder of the shared evals/faq (default: DESKBUS_EVALS_FAQ)"
     )
     return parser
+
+
+def _part(text: str) -> str:
+    if text not in PARTS:
+        raise argparse.ArgumentTypeError(f"there is no part {text!r}: {', '.join(PARTS)}")
+    return text
 
 
 def _faq() -> Path | None:

@@ -17,7 +17,9 @@ import msgspec
 from msgspec import Struct
 
 from libs.contracts.session import Escalation, Message
+from services.agent.adapters.intent_weights import read_intents
 from services.agent.domain import escalation
+from services.agent.domain.intents import Intents
 
 from .report import Figure, Options, Report, Table
 
@@ -26,13 +28,15 @@ CASES = Path(__file__).with_name("escalation.jsonl")
 Half = Literal["tuning", "held_out"]
 HALVES: tuple[Half, ...] = ("tuning", "held_out")
 
-# What is aimed at in the held-out half; nothing fails by it yet.
+# What is aimed at in the held-out half, and not reached: nothing fails by it yet.
 AIM = 0.95
 # What is kept: a little below what was measured.
 FLOORS: dict[Half, dict[str, float]] = {
-    "tuning": {"precision": 0.87, "recall": 0.35},
-    "held_out": {"precision": 0.9, "recall": 0.27},
+    "tuning": {"precision": 0.97, "recall": 0.98},
+    "held_out": {"precision": 0.92, "recall": 0.89},
 }
+# So many ordinary questions may call a person, at most.
+OWN_ALARMS, FAQ_ALARMS = 0.0, 2.0
 
 _NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 
@@ -114,8 +118,9 @@ async def run(options: Options) -> Report:
     ]
     if options.errors:
         tables.append(_errors(of_half(decided, "tuning")))
+    told = [*figures(decided), *alarms(options.faq)]
     note = f"Aimed at in the held-out half: precision and recall of at least {AIM}."
-    return Report(title="Escalation", figures=figures(decided), tables=tables, notes=[note])
+    return Report(title="Escalation", figures=told, tables=tables, notes=[note])
 
 
 def cases() -> list[Case]:
@@ -126,7 +131,8 @@ def cases() -> list[Case]:
 
 def decide_all() -> list[Decided]:
     """Decide all cases."""
-    return [Decided(case, _decided(case)) for case in cases()]
+    intents = read_intents()
+    return [Decided(case, _decided(case, intents)) for case in cases()]
 
 
 def of_half(decided: Sequence[Decided], half: Half) -> list[Decided]:
@@ -149,8 +155,8 @@ def figures(decided: Sequence[Decided]) -> list[Figure]:
     for half in HALVES:
         counts = counted(of_half(decided, half))
         told += [
-            Figure(name=f"precision, {half}", value=counts.precision),
-            Figure(name=f"recall, {half}", value=counts.recall),
+            Figure(name=f"precision, {half}", value=counts.precision, least=FLOORS[half]["precision"]),
+            Figure(name=f"recall, {half}", value=counts.recall, least=FLOORS[half]["recall"]),
             Figure(name=f"F1, {half}", value=counts.f1),
         ]
     return [
@@ -160,14 +166,29 @@ def figures(decided: Sequence[Decided]) -> list[Figure]:
     ]
 
 
-def _decided(case: Case) -> Escalation | None:
+def alarms(faq: Path | None) -> list[Figure]:
+    """How many ordinary questions, of our own and of the shared set, a person would be called for."""
+    sets = {"our own questions": ([CASES.with_name("questions.jsonl")], "question", OWN_ALARMS)}
+    if faq:
+        sets["the shared questions"] = ([faq / "queries.jsonl", faq / "out_of_scope.jsonl"], "query", FAQ_ALARMS)
+    intents = read_intents()
+    told: list[Figure] = []
+    for name, (paths, key, most) in sets.items():
+        asked = [json.loads(line)[key] for path in paths for line in path.read_text(encoding="utf-8").splitlines()]
+        called = sum(escalation.decide([_message(1, "user", text)], (), intents) is not None for text in asked)
+        told.append(Figure(name=f"false alarms in {name} ({len(asked)})", value=float(called), most=most))
+    return told
+
+
+def _message(seq: int, role: Literal["user", "assistant", "operator"], text: str) -> Message:
+    return Message(id=f"msg_{seq}", seq=seq, role=role, content=text, timestamp=_NOON)
+
+
+def _decided(case: Case, intents: Intents | None) -> Escalation | None:
     said = [*case.history, *(Said("user", text) for text in case.messages)]
-    messages = [
-        Message(id=f"msg_{seq}", seq=seq, role=each.role, content=each.content, timestamp=_NOON)
-        for seq, each in enumerate(said, start=1)
-    ]
+    messages = [_message(seq, each.role, each.content) for seq, each in enumerate(said, start=1)]
     earlier = len(case.history)
-    found = escalation.decide(messages[earlier:], messages[:earlier])
+    found = escalation.decide(messages[earlier:], messages[:earlier], intents)
     return None if found is None else found.escalation
 
 

@@ -73,3 +73,7 @@ def test_what_was_reached_is_kept(half: Half) -> None:
     counts = escalation.counted(escalation.of_half(escalation.decide_all(), half))
     assert counts.precision >= FLOORS[half]["precision"]
     assert counts.recall >= FLOORS[half]["recall"]
+
+
+def test_ordinary_questions_call_nobody() -> None:
+    assert [figure.name for figure in escalation.alarms(None) if not figure.passed] == []

@@ -16,17 +16,26 @@ from deploy.local.servers import Servers
 from libs.contracts import bus_map, ids
 from libs.contracts.channels import Event, encode
 from libs.contracts.errors import Unavailable
-from libs.contracts.session import Session, SessionDeleted, SessionOpened, SessionStatusChanged
+from libs.contracts.session import Message, Session, SessionDeleted, SessionOpened, SessionStatusChanged
 from libs.runtime.consumer import EventConsumer
 from libs.runtime.ids import mint
 from libs.runtime.migrate import ROOT, find_migrations
 from libs.runtime.nats import NatsBus
 from libs.runtime.postgres import Database
-from services.agent.adapters.postgres_memories import MOST_PER_SESSION, MOST_PER_USER, MOST_RECALLED, PostgresMemories
+from services.agent.adapters.postgres_memories import (
+    MOST_PER_SESSION,
+    MOST_PER_USER,
+    MOST_RECALLED,
+    MOST_SWEPT,
+    PostgresMemories,
+)  # fmt: skip
 from services.agent.app import Memory
+from services.agent.app.builtin_tools import Remember
 from services.agent.domain import facts
 from services.agent.domain.facts import Fact
+from services.agent.domain.steps import ToolContext
 from tests.support.system import real_servers
+from tests.unit.agent.fakes import Log, message
 
 SQL = ROOT / "services/agent/sql"
 # For a moment after a server was killed asyncpg takes a dead connection for a busy one, and calls that its own error.
@@ -331,10 +340,33 @@ async def test_marks_are_kept_as_long_as_they_are_needed(
         "insert into contexts (tenant, session_id, prepared_at) values ('acme', $1, now() - interval '1 year')",
         open_one,
     )
-    await memories.forget("acme", mint("sess"))
+    await memories.sweep()
     assert await holds(tables, young) == sorted(made)
     assert await holds(tables, old) == []
     assert await holds(tables, open_one) == ["contexts"]
+
+
+@pytest.mark.parametrize("over", [0, 1])
+async def test_a_sweep_is_bounded_and_takes_the_oldest(
+    memories: PostgresMemories, tables: "asyncpg.Connection[asyncpg.Record]", over: int
+) -> None:
+    await memories.sweep()  # what other tests left
+    tenant = mint("tenant")
+    made = {
+        "forgotten_sessions": "insert into forgotten_sessions select $1, 's' || i, now() - make_interval(days => 90 + i)",
+        "contexts": (
+            "insert into contexts (tenant, session_id, ended_at) select $1, 's' || i, now() - make_interval(days => 90 + i)"
+        ),
+        "erased_users": "insert into erased_users select $1, 's' || i, now() - make_interval(days => 90 + i)",
+    }
+    for sql in made.values():
+        await tables.execute(f"{sql} from generate_series(1, $2::int) i", tenant, MOST_SWEPT + over)
+    await memories.sweep()
+    for name in made:
+        left = await tables.fetch(f"select r::text from {name} r where tenant = $1", tenant)
+        assert [",s1," in row[0] for row in left] == [True] * over
+    await memories.sweep()
+    assert await holds(tables, tenant) == []
 
 
 async def test_every_statement_fits_the_tables(servers: Servers) -> None:
@@ -462,19 +494,52 @@ async def test_an_erased_user_leaves_nothing_and_is_not_learned_again_by_an_answ
     assert said(await memories.recall("acme", session_id, user)) == [name.value]
 
 
-async def test_a_tool_remembers_again_once_no_answer_can_be_from_before_the_erasure(
+async def test_a_tool_remembers_only_what_was_told_after_the_erasure(
     memories: PostgresMemories, tables: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
-    user, session_id = mint("user"), mint("sess")
-    tool = facts.noted("hobby", "tea")
-    assert tool is not None
+    user, session_id, now = mint("user"), mint("sess"), datetime.now(UTC)
+    old = replace(message("I live in Bremen."), timestamp=now - timedelta(minutes=10))
+    new = replace(message("Where is my order?", seq=2), timestamp=now)
     await memories.erase("acme", user)
-    for seconds, known in ((119, []), (121, ["tea"])):
-        await tables.execute(
-            "update erased_users set erased_at = now() - make_interval(secs => $2) where user_id = $1", user, seconds
-        )
-        await memories.learn("acme", session_id, [tool], user)
-        assert said(await memories.recall("acme", session_id, user)) == known
+    await tables.execute("update erased_users set erased_at = $2 where user_id = $1", user, now - timedelta(minutes=3))
+    tool = Remember(Memory(memories, Log(), patience_s=5.0))
+
+    async def remembered(question: Message) -> bool:
+        ctx = ToolContext(
+            tenant="acme", session_id=session_id, turn_id="turn_1", user_id=user, key="k", history=[old],
+            questions=[question],
+        )  # fmt: skip
+        return not (await tool.call({"label": "city", "value": "Bremen"}, ctx)).failed
+
+    assert not await remembered(new)
+    assert await memories.recall("acme", mint("sess"), user) == []
+    assert await remembered(replace(new, content="In Bremen, as I said"))
+    [known] = await memories.recall("acme", mint("sess"), user)
+    assert (known.value, known.told_at, known.seq) == ("Bremen", now, 2)
+
+
+async def test_what_no_message_told_is_not_learned_of_a_user_that_was_erased(memories: PostgresMemories) -> None:
+    erased, other = mint("user"), mint("user")
+    await memories.erase("acme", erased)
+    for user, known in ((erased, []), (other, ["tea"])):
+        assert await memories.note("acme", mint("sess"), facts.fact("hobby", "tea"), user) is bool(known)
+        assert said(await memories.recall("acme", mint("sess"), user)) == known
+
+
+async def test_a_tool_is_told_where_nothing_may_be_kept_of_a_session(memories: PostgresMemories) -> None:
+    gone, ended = mint("sess"), mint("sess")
+    await memories.forget("acme", gone)
+    await memories.clear("acme", ended)
+    assert not await memories.note("acme", gone, email(1))
+    assert not await memories.note("acme", ended, order(1))
+    assert await memories.note("acme", ended, email(1))
+
+
+async def test_a_list_shows_importance_in_thousandths(memories: PostgresMemories) -> None:
+    user = mint("user")
+    await memories.learn("acme", mint("sess"), [email(1)], user)
+    [item] = await memories.listed("acme", user)
+    assert item.importance == 0.9  # as it is shown: not 0.8999998975670525
 
 
 async def test_one_memory_is_erased_by_its_user_only(memories: PostgresMemories) -> None:

@@ -28,7 +28,7 @@ from libs.contracts.streams import EVENTS
 from libs.runtime.ids import mint
 from libs.runtime.migrate import ROOT
 from libs.runtime.nats import NatsBus
-from libs.runtime.postgres import Database
+from libs.runtime.postgres import Database, load_queries
 from libs.runtime.relay import Relay
 from services.agent.adapters.postgres_approvals import PostgresApprovals
 from services.agent.adapters.postgres_journal import PostgresJournal
@@ -337,6 +337,30 @@ async def test_pages_are_the_list(store: Store) -> None:
     assert await store.listed(status="pending", session_id=store.session_id) == ids[:3] + ids[4:]
     assert await store.listed(session_id=mint("sess")) == []
     assert (await store.desk.list_approvals(ListApprovals(), Context(tenant="somebody_else_again"))).total == 0
+
+
+async def test_what_waits_is_found_by_its_own_index(store: Store) -> None:
+    """However much was decided, and though plans are made for any parameters."""
+    await store.rows(
+        "insert into agent.approvals (approval_id, tenant, session_id, turn_id, fingerprint, call, tool, description,"
+        " arguments, status, expires_at) select 'appr_' || $1 || i, $1, 's', $1 || i, 'f', '{}', 'refund', 'd', '{}',"
+        " 'approved', now() from generate_series(1, 3000) i"
+    )
+    asked = await store.ask()
+    await store.admin.execute("analyze agent.approvals")
+    statements = load_queries(SQL / "queries.sql")
+    async with store.admin.transaction():
+        await store.admin.execute("set local plan_cache_mode = force_generic_plan; set local search_path to agent")
+        for name, arguments in (("list", "$1, null, null, 11"), ("count", "$1, null")):
+            text = statements[f"{name}_pending_approvals"]
+            await store.admin.execute(f"prepare {name}_waiting as {text}")
+            filled = arguments.replace("$1", f"'{store.tenant}'")
+            lines = await store.admin.fetch(f"explain execute {name}_waiting({filled})")
+            plan = "\n".join(line[0] for line in lines)
+            assert "approvals_waiting" in plan, plan
+            assert "Seq Scan" not in plan, plan
+    assert await store.listed(status="pending") == [asked.approval_id]
+    assert await store.listed(status="pending", after=asked.approval_id) == []
 
 
 # --- the ledger

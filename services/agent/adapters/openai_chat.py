@@ -89,6 +89,16 @@ class OpenAIChat:
     def name(self) -> str:
         return self._endpoint.name
 
+    @property
+    def has_key(self) -> bool:
+        """Whether it was given a key."""
+        return bool(self._endpoint.key)
+
+    @property
+    def is_at_its_provider(self) -> bool:
+        """Whether it is OpenAI itself that is asked, and nobody who speaks the same protocol."""
+        return "//api.openai.com/" in self._url
+
     def count(self, text: str) -> int:
         return self._estimate.count(text)
 

@@ -186,11 +186,15 @@ class Reading:
 
     def _building(self, index: int | None, call_id: str | None) -> "_Building":
         """Give the call that a piece belongs to; some providers leave the index out, or give all calls the same."""
-        if index is None:
-            index = len(self._calls) if call_id else len(self._calls) - 1
-        known = self._by_index.get(index)
+        if index is not None:
+            known = self._by_index.get(index)
+        elif call_id:
+            known = next((call for call in self._calls if call.id == call_id), None)
+        else:
+            known = self._calls[-1] if self._calls else None
         if known is None or (call_id and known.id and call_id != known.id):
-            known = self._by_index[index] = _Building()
+            known = _Building()
+            self._by_index[len(self._calls) if index is None else index] = known
             self._calls.append(known)
         return known
 

@@ -57,10 +57,12 @@ class PostgresApprovals:
         return (_to_approval(row), msgspec.json.decode(row["call"], type=ToolCall)) if row else None
 
     async def page(self, tenant: str, query: ListApprovals) -> ApprovalPage:
-        wanted = (tenant, query.status, query.session_id)
+        some, wanted = "approvals", (tenant, query.status, query.session_id)
+        if query.status == "pending":
+            some, wanted = "pending_approvals", (tenant, query.session_id)
         async with self._database.snapshot() as work:
-            rows = await work.rows("list_approvals", *wanted, query.after, query.limit + 1)
-            total = await work.value("count_approvals", *wanted)
+            rows = await work.rows(f"list_{some}", *wanted, query.after, query.limit + 1)
+            total = await work.value(f"count_{some}", *wanted)
         return ApprovalPage([_to_approval(row) for row in rows[: query.limit]], total, len(rows) > query.limit)
 
     async def decide(self, tenant: str, approval_id: str, rule: Rule) -> Approval | None:

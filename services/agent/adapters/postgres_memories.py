@@ -1,9 +1,10 @@
 """Memories in Postgres; the statements are in `sql/queries.sql`."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
+from msgspec.structs import replace
 
 from libs.contracts import ids
 from libs.contracts.agent import MemoryChanged, MemoryItem
@@ -21,8 +22,8 @@ MOST_PER_USER = 200
 MOST_RECALLED = 20
 # A list holds a user's own and what their sessions are about.
 _MOST_LISTED = 500
-# The longest that an answer is under way: what no message told may be from before its beginning.
-_UNDER_WAY = timedelta(minutes=2)
+# How many rows of each table a sweep drops at most: it runs again in a minute.
+MOST_SWEPT = 1000
 
 
 class PostgresMemories:
@@ -35,11 +36,20 @@ class PostgresMemories:
         self._database = database
 
     async def learn(self, tenant: str, session_id: str, told: Sequence[Fact], user_id: str | None = None) -> None:
+        await self._learn(tenant, session_id, told, user_id)
+
+    async def note(self, tenant: str, session_id: str, noted: Fact, user_id: str | None = None) -> bool:
+        return await self._learn(tenant, session_id, [noted], user_id)
+
+    async def _learn(self, tenant: str, session_id: str, told: Sequence[Fact], user_id: str | None) -> bool:
+        """Keep what may be kept; False where none of it may."""
         async with self._database.begin() as work:
             await _lock(work, tenant, session_id, user_id)
             rules = await work.row("what_may_be_learned", tenant, session_id, user_id)
-            if new := _allowed(facts.owned(told, user_id), rules):
+            new = _allowed(facts.owned(told, user_id), rules)
+            if new:
                 await _keep(work, tenant, session_id, user_id, new)
+        return bool(new)
 
     async def recall(self, tenant: str, session_id: str, user_id: str | None = None) -> list[Fact]:
         async with self._database.connection() as work:
@@ -81,13 +91,18 @@ class PostgresMemories:
             await work.do("mark_forgotten", tenant, session_id)
             # The session's own events are gone, so this names neither it nor whose it was.
             await _tell(work, tenant, NO_KEY, _changed("cleared", gone, None))
+
+    async def sweep(self) -> None:
+        """Drop some of the marks and contexts that are older than anybody needs them; run every minute."""
+        async with self._database.connection() as work:
             for statement in ("drop_old_marks", "drop_old_contexts", "drop_old_erasures"):
-                await work.do(statement)
+                await work.do(statement, MOST_SWEPT)
 
     async def listed(self, tenant: str, user_id: str) -> list[MemoryItem]:
         async with self._database.connection() as work:
             rows = await work.rows("list_memories", tenant, user_id, _MOST_LISTED)
-        return msgspec.convert([dict(row) for row in rows], list[MemoryItem])
+        items = msgspec.convert([dict(row) for row in rows], list[MemoryItem])
+        return [replace(item, importance=round(item.importance, 3)) for item in items]
 
     async def erase(self, tenant: str, user_id: str, memory_id: str | None = None) -> int:
         async with self._database.begin() as work:
@@ -121,12 +136,12 @@ def _allowed(told: Sequence[Fact], rules: Row | None) -> list[Fact]:
     if rules is None or rules["forgotten"]:
         return []
     erased_at: datetime | None = rules["erased_at"]
-    begun_at: datetime = rules["now"] - _UNDER_WAY
     return [
         one
         for one in told
         if not (rules["ended"] and one.kind == "context")
-        and (erased_at is None or (one.told_at or begun_at) > erased_at)
+        # What no message told may be from before the erasure.
+        and (erased_at is None or (one.told_at is not None and one.told_at > erased_at))
     ]
 
 

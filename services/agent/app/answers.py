@@ -8,8 +8,7 @@ from msgspec import Struct, structs
 from msgspec.structs import replace
 
 from libs.contracts.errors import DeskError
-from libs.contracts.session import Escalation
-from services.agent.domain import replies, shortcut, sufficiency
+from services.agent.domain import actions, replies, shortcut, sufficiency
 from services.agent.domain.citations import Citations
 from services.agent.domain.filters import Filter
 from services.agent.domain.fitting import DoesNotFit, Room
@@ -20,10 +19,11 @@ from services.agent.domain.prompt import Outcome, Prompt
 from services.agent.domain.sufficiency import CLARIFIED, Verdict
 from services.agent.ports import Delta, Log, Model, ModelFault
 
-from .dialogue import Completions, Dialogue, Line, Redacting, decisions
+from . import decided
+from .dialogue import Completions, Dialogue, Line, Redacting
 from .speech import Speech
 from .spending import BudgetExhausted, Spending, TurnSpending
-from .steps import Steps, Unconfirmed
+from .steps import Steps
 from .tools import Registry
 
 _QUESTION_MARKS = ("?", "？", "؟")
@@ -92,6 +92,13 @@ class ChatAnswers:
         """Which model it is, for readiness."""
         return self.name
 
+    async def has_begun(self, tenant: str, turn_id: str) -> bool:
+        """Say whether earlier attempts of a turn called tools; False where that cannot be looked up."""
+        try:
+            return bool(await self._parts.steps.journal.steps(tenant, turn_id))
+        except DeskError:
+            return False
+
     async def answer(self, prompt: Prompt) -> AsyncGenerator[Delta, None]:
         """Stream an answer; with no model that can, the one that the fallback gives.
 
@@ -100,7 +107,8 @@ class ChatAnswers:
         """
         case = self._case(prompt)
         dialogue, speech = self._dialogue(case)
-        early = self._abstained(case) or await self._prepared(case, dialogue)
+        await dialogue.prepare()
+        early = self._unconfirmed(case, dialogue) or self._abstained(case, dialogue)
         for delta in early:
             yield delta
         if early:
@@ -114,11 +122,12 @@ class ChatAnswers:
         except (ModelFault, BudgetExhausted, DoesNotFit) as fault:
             reason = _reason(fault)
             # A refusal says something about the question: another model's words would hide it.
-            if speech.left or reason["reason"] == "model_refused":
+            # What became of a decision is told all the same.
+            if speech.left or (reason["reason"] == "model_refused" and not dialogue.decided):
                 raise ModelFault(reason["reason"], retryable=False) from fault
         else:
             if dialogue.escalation and not speech.left:
-                yield replies.handing_over(case.spoken.ours)
+                yield "\n\n".join([*self._told(case, dialogue), replies.handing_over(case.spoken.ours)])
             yield self._outcome(case, dialogue, speech)
             return
         self._parts.log.warning("answer_degraded", turn=prompt.turn_id, attempt=prompt.attempt, **reason)
@@ -127,11 +136,11 @@ class ChatAnswers:
                 yield delta
 
     def _case(self, prompt: Prompt) -> _Case:
-        decided = decisions(prompt.questions)
+        decisions = actions.decisions(prompt.questions)
         asked = [message for message in prompt.questions if message.role == "user"]
         verdict = sufficiency.judge(asked, prompt.history, prompt.passages)
-        tasks: list[Task] = ["approval"] if decided else []
-        if asked or not decided:
+        tasks: list[Task] = ["approval"] if decisions else []
+        if asked or not decisions:
             tasks.append(verdict.decision)
         return _Case(
             prompt=prompt,
@@ -211,10 +220,9 @@ class ChatAnswers:
         prompt = case.prompt
         more = {"degraded": reason, "usage": structs.asdict(case.purse.totals), "model": self._parts.fallback.name}
         asked = [message for message in prompt.questions if message.role == "user"]
-        if decided := decisions(prompt.questions):
-            word = str(decided[-1].metadata.get("decision", ""))
-            yield replies.decided(word, case.spoken.ours, done=dialogue.all_done)
-            if not asked:
+        if told := self._told(case, dialogue):
+            yield "\n\n".join(told)
+            if not asked or reason["reason"] == "model_refused":
                 yield Outcome(tools_used=dialogue.tools_used, metadata={"kind": "decision", **more})
                 return
             yield "\n\n"
@@ -235,36 +243,29 @@ class ChatAnswers:
                 )
                 return
 
-    def _abstained(self, case: _Case) -> Sequence[Delta]:
-        """Say that there is no answer, where that is sure before a model is asked."""
-        if not shortcut.abstains(case.verdict, case.prompt, self._parts.registry.names):
+    def _abstained(self, case: _Case, dialogue: Dialogue) -> Sequence[Delta]:
+        """Say that there is no answer, where that is sure before a model is asked and nothing was done."""
+        if dialogue.begun or not shortcut.abstains(case.verdict, case.prompt, self._parts.registry.names):
             return ()
         text, unread, language = case.verdict.looked_for, case.prompt.unread, case.spoken.ours
         said = [replies.abstention(text, language), *([replies.not_read(unread, language)] if unread else [])]
         metadata = {**_about(case), "kind": "abstention", "abstained": True}
         return ["\n\n".join(said), Outcome(confidence=0.0, metadata=metadata)]
 
-    async def _prepared(self, case: _Case, dialogue: Dialogue) -> Sequence[Delta]:
-        """Take up what was done before, or was allowed; hand over where nobody knows whether it was done, or it cannot be."""
-        try:
-            await dialogue.prepare()
-        except (Unconfirmed, DeskError) as fault:
-            return self._unconfirmed(case, fault)
-        return ()
+    def _told(self, case: _Case, dialogue: Dialogue) -> list[str]:
+        return decided.told(dialogue, self._parts.registry, case.spoken.ours)
 
-    def _unconfirmed(self, case: _Case, fault: Unconfirmed | DeskError) -> Sequence[Delta]:
-        decided = decisions(case.prompt.questions)
-        named = decided[0].metadata.get("tool", "") if decided else ""
-        tool = fault.step.call.name if isinstance(fault, Unconfirmed) else str(named)
-        kind = self._parts.registry.kind(tool)
-        self._parts.log.warning("action_unconfirmed", turn=case.prompt.turn_id, attempt=case.prompt.attempt, tool=tool)
-        escalation = Escalation(
-            reasons=["action_unconfirmed"],
-            priority="high",
-            evidence=[f"{tool}: {kind.spec.description}" if kind else tool],
-        )
+    def _unconfirmed(self, case: _Case, dialogue: Dialogue) -> Sequence[Delta]:
+        """Hand over where nobody knows of an action whether it was done; what became of the others is told."""
+        for call in dialogue.unconfirmed:
+            facts = {"turn": case.prompt.turn_id, "attempt": case.prompt.attempt, "tool": call.name}
+            self._parts.log.warning("action_unconfirmed", **facts)
+        if not dialogue.unconfirmed:
+            return ()
+        text = "\n\n".join([*self._told(case, dialogue), replies.unconfirmed(case.spoken.ours)])
+        called = decided.unconfirmed(dialogue, self._parts.registry)
         metadata = {"kind": "hand_over", "model": self.name}
-        return [replies.unconfirmed(case.spoken.ours), Outcome(metadata=metadata, escalation=escalation)]
+        return [text, Outcome(tools_used=dialogue.tools_used, metadata=metadata, escalation=called)]
 
 
 def _grounding(prompt: Prompt, citations: Citations) -> Grounding:

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, Protocol, get_args
 
 from libs.contracts.attachments import AskTexts, AttachmentText
@@ -10,10 +10,10 @@ from libs.contracts.bus_map import ATTACHMENT_TEXTS, SEARCH
 from libs.contracts.channels import Caller
 from libs.contracts.errors import DeskError
 from libs.contracts.knowledge import Search
-from libs.contracts.session import AttachmentRef, Escalation, Priority
+from libs.contracts.session import AttachmentRef, Escalation, Message, Priority
 from services.agent.domain import evidence, tools
 from services.agent.domain.chat import ToolSpec
-from services.agent.domain.filters import LinkStripper
+from services.agent.domain.links import LinkStripper
 from services.agent.domain.steps import ToolContext, ToolKind, ToolResult
 from services.agent.ports import Tool
 
@@ -32,8 +32,14 @@ class Remembering(Protocol):
     Every method raises DeskError where it cannot do its work.
     """
 
-    async def remember(self, tenant: str, session_id: str, user_id: str | None, label: str, value: str) -> bool:
-        """Keep a value under a label; False where the rules of memory refuse it. Keeping it twice keeps it once."""
+    async def remember(
+        self, tenant: str, session_id: str, user_id: str | None, label: str, value: str, *, told_at: datetime, seq: int
+    ) -> bool:
+        """Keep a value under a label; False where the rules of memory refuse it. Keeping it twice keeps it once.
+
+        When the customer's message that told it was sent and its `seq` go with it: what was told before the user's
+        memories were erased is refused.
+        """
         ...
 
     async def recall(self, tenant: str, session_id: str, user_id: str | None) -> list[tuple[str, str]]:
@@ -200,12 +206,15 @@ class Remember(_BuiltIn):
     async def call(self, arguments: dict[str, Any], ctx: ToolContext) -> ToolResult:
         """Keep it, where the rules of memory allow it."""
         label, value = arguments["label"], arguments["value"].strip()
-        if not _is_said(value, ctx):
+        said = _said_in(value, ctx)
+        if said is None:
             return tools.failed(
                 "This is not kept: only what the customer wrote is, in the words that the customer used."
             )
         try:
-            kept = await self._remembering.remember(ctx.tenant, ctx.session_id, ctx.user_id, label, value)
+            kept = await self._remembering.remember(
+                ctx.tenant, ctx.session_id, ctx.user_id, label, value, told_at=said.timestamp, seq=said.seq
+            )
         except DeskError:
             return tools.failed(f"Memory {_LATER}")
         if not kept:
@@ -213,16 +222,15 @@ class Remember(_BuiltIn):
         return ToolResult(text=f"Remembered: {label}.")
 
 
-def _is_said(value: str, ctx: ToolContext) -> bool:
-    """Say whether all words of a value stand in the customer's own messages: no page or file may put words into memory."""
-    theirs = [message.content for message in (*ctx.history, *ctx.questions) if message.role == "user"]
-    said = _said_words(theirs)
-    words = _said_words([value])
-    return bool(words) and words <= said
+def _said_in(value: str, ctx: ToolContext) -> Message | None:
+    """Give the customer's newest message in which all words of a value stand: no page or file may put words into memory."""
+    words = _words(value)
+    theirs = (message for message in reversed([*ctx.history, *ctx.questions]) if message.role == "user")
+    return next((message for message in theirs if words and words <= _words(message.content)), None)
 
 
-def _said_words(texts: Iterable[str]) -> set[str]:
-    return {word for text in texts for word in _WORD.findall(unicodedata.normalize("NFKC", text).casefold())}
+def _words(text: str) -> set[str]:
+    return set(_WORD.findall(unicodedata.normalize("NFKC", text).casefold()))
 
 
 class Recall(_BuiltIn):

@@ -17,6 +17,8 @@ __all__ = ["Chances", "Deployments", "ModelTimes"]
 
 # What is set aside for a completion where the request does not bound it.
 _COMPLETION_TOKENS = 1_000
+# The session service gives a turn up after its fifth attempt.
+_LAST_ATTEMPT = 5
 
 
 class Chances(Struct, frozen=True, kw_only=True):
@@ -71,7 +73,7 @@ class Deployments:
             ModelFault: `models_unavailable`: all failed before the first text; else what ended the text that was given.
             BudgetExhausted: a call would pass a budget.
         """
-        asking = _Asking(self._deployments, self._times)
+        asking = _Asking(self._deployments[self._first(spending.attempt) :], self._times)
         while (deployment := asking.next(self._chances.clock())) is not None:
             call = await self._begin(*deployment, request, spending)
             try:
@@ -82,16 +84,28 @@ class Deployments:
                 yield piece
             except ModelFault as fault:
                 self._log.warning("model_call_failed", model=call.model.name, code=fault.code, attempt=asking.calls)
+                deployment[0].fault = fault.code
                 if asking.text_left:
                     raise
                 asking.failed(fault)
             else:
+                deployment[0].fault = ""
                 return
             finally:
                 await call.close()
             await asyncio.sleep(asking.pause_s(self._chances.jitter))
         self._log.warning("models_unavailable", code=asking.code, calls=asking.calls)
         raise ModelFault("models_unavailable")
+
+    def _first(self, attempt: int) -> int:
+        """Say which deployment a turn's attempt begins with; behind the last one where none is to be asked.
+
+        An attempt before it broke off in the middle: somebody else is asked, and in the last attempt nobody, so that a
+        customer whom every model leaves in the middle of a sentence is not left without an answer.
+        """
+        if attempt >= _LAST_ATTEMPT:
+            return len(self._deployments)
+        return min(attempt, len(self._deployments)) - 1
 
     async def probe(self) -> str:
         """Say which models there are and how their breakers stand."""
@@ -100,7 +114,8 @@ class Deployments:
         others = len(states) - 1
         fallbacks = f", {others} fallback{'s' if others > 1 else ''}" if others else ""
         breakers = f"breaker{'s' if others else ''} {', '.join(states)}"
-        return f"{self.name}{fallbacks}; {breakers}"
+        faults = [f"; last call of {one.model.name}: {one.fault}" for one in self._deployments if one.fault]
+        return f"{self.name}{fallbacks}; {breakers}{''.join(faults)}"
 
     async def close(self) -> None:
         """Let go of all models' connections."""

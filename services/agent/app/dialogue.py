@@ -8,8 +8,10 @@ from typing import Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
+from libs.contracts.errors import DeskError
 from libs.contracts.knowledge import Source
 from libs.contracts.session import Escalation, Message
+from services.agent.domain import actions
 from services.agent.domain.assembly import Dropped, Exchange, Material, assemble
 from services.agent.domain.chat import ChatDelta, ChatEnd, ChatMessage, ChatRequest, ToolCall
 from services.agent.domain.filters import Filter
@@ -20,11 +22,12 @@ from services.agent.domain.tools import REMEMBER, SEARCH_KNOWLEDGE, failed
 
 from .speech import Speech
 from .spending import BudgetExhausted, TurnSpending
-from .steps import TurnSteps
+from .steps import TurnSteps, Unconfirmed
 from .tools import Registry
 
 # What the one finds is passages, and the other only takes a note.
 _TELL_NOTHING = (SEARCH_KNOWLEDGE, REMEMBER)
+_NOT_ALLOWED = "A colleague did not allow this. It was not done. Tell the customer so."
 _ENOUGH = "No more tools can be called for this answer. Answer from what you have."
 
 
@@ -84,6 +87,14 @@ class Line(Struct, frozen=True, kw_only=True):
     redaction: Redacting | None = None
 
 
+class Decided(Struct, frozen=True):
+    """A colleague's decision, the call that it is about, and what came of it."""
+
+    decision: Message
+    call: ToolCall
+    result: ToolResult
+
+
 class Dialogue:
     """The talk. `run` gives what leaves; what became of it stands in the attributes afterwards.
 
@@ -94,6 +105,8 @@ class Dialogue:
         model: the deployment that answered last.
         finish: why its last completion ended.
         dropped: what its last prompt had no room for.
+        decided: what came of each decision of a colleague, where that is known.
+        unconfirmed: calls of which nobody knows whether they were done.
     """
 
     def __init__(self, line: Line, prompt: Prompt) -> None:
@@ -103,6 +116,8 @@ class Dialogue:
         self.model = ""
         self.finish = ""
         self.dropped = Dropped()
+        self.decided: list[Decided] = []
+        self.unconfirmed: list[ToolCall] = []
         self._line = line
         self._prompt = prompt
         self._exchanges: list[Exchange] = []
@@ -110,20 +125,34 @@ class Dialogue:
         self._tools = line.registry.specs()
 
     async def prepare(self) -> None:
-        """Take up what earlier attempts did, and do what colleagues allowed.
+        """Take up what earlier attempts did, and do all that colleagues allowed, also where one of these is `unconfirmed`."""
+        try:
+            for step in await self._line.steps.done_before():
+                self._count_call()
+                if step.result is not None:
+                    self._take_up(step.call, step.result)
+        except Unconfirmed as fault:
+            self.unconfirmed.append(fault.step.call)
+        for decision in actions.decisions(self._prompt.questions):
+            await self._carry_out(decision)
 
-        Raises:
-            Unconfirmed: it is not known whether an action was done.
-            DeskError: what a colleague allowed cannot be looked up.
-        """
-        for step in await self._line.steps.done_before():
-            self._count_call()
-            if step.result is not None:
-                self._take_up(step.call, step.result)
-        for decision in decisions(self._prompt.questions):
+    async def _carry_out(self, decision: Message) -> None:
+        """Do what a colleague allowed."""
+        call = ToolCall("", actions.tool_of(decision), "{}")
+        try:
             done = await self._line.steps.approved(decision.metadata["approval_id"], self.next_rank)
-            call = done.call or ToolCall("", str(decision.metadata.get("tool", "action")), "{}")
-            self._take_up(call, done.result)
+        except Unconfirmed as fault:
+            self.unconfirmed.append(fault.step.call)
+            return
+        except DeskError:
+            if actions.allows(decision):
+                self.unconfirmed.append(call)
+                return
+            result = failed(_NOT_ALLOWED)
+        else:
+            call, result = done.call or call, done.result
+        self._take_up(call, result)
+        self.decided.append(Decided(decision, call, result))
 
     @property
     def next_rank(self) -> int:
@@ -131,10 +160,9 @@ class Dialogue:
         return max((passage.rank for passage in [*self._prompt.passages, *self.found]), default=0) + 1
 
     @property
-    def all_done(self) -> bool:
-        """Whether there were calls of tools, and none of them failed."""
-        done = [not result.failed for _, result in self._called()]
-        return bool(done) and all(done)
+    def begun(self) -> bool:
+        """Whether any tool was called, in this attempt or in an earlier one."""
+        return bool(self._exchanges)
 
     @property
     def informed(self) -> bool:
@@ -230,7 +258,7 @@ class Dialogue:
 
     def _learn(self, call: ToolCall, result: ToolResult) -> None:
         self.found += result.passages
-        self.escalation = self.escalation or result.escalation
+        self.escalation = actions.merged(self.escalation, result.escalation)
         self._line.speech.know(result)
         if self._line.registry.kind(call.name) and call.name not in self.tools_used:
             self.tools_used.append(call.name)
@@ -242,11 +270,6 @@ class Dialogue:
             name = f"call_{len(self._ids) + 1}_{len(name)}"
         self._ids.add(name)
         return call if name == call.id else replace(call, id=name)
-
-
-def decisions(questions: Sequence[Message]) -> list[Message]:
-    """Give those of a turn's messages that tell of a colleague's decision about an action."""
-    return [message for message in questions if message.role == "system" and message.metadata.get("approval_id")]
 
 
 def _redacted(message: ChatMessage, redaction: Redacting) -> ChatMessage:

@@ -2,7 +2,10 @@
 
 import asyncio
 from collections.abc import Coroutine, Sequence
-from typing import Any, TypeVar
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+from msgspec.structs import replace
 
 from libs.contracts.agent import (
     AskFacts,
@@ -28,6 +31,14 @@ _TOUCHED_AT_ONCE = 500
 _Result = TypeVar("_Result")
 
 
+class Notebook(Memories, Protocol):
+    """Memories that say whether they keep what a model noted."""
+
+    async def note(self, tenant: str, session_id: str, noted: Fact, user_id: str | None = None) -> bool:
+        """Keep a fact as `learn` does; False where nothing may be kept of its session, or its user was erased after it."""
+        ...
+
+
 class Memory:
     """What answers know of their customers.
 
@@ -36,7 +47,7 @@ class Memory:
         gather_s: how long what was used is gathered before it is written down.
     """
 
-    def __init__(self, memories: Memories, log: Log, patience_s: float = PATIENCE_S, *, gather_s: float = 1.0) -> None:
+    def __init__(self, memories: Notebook, log: Log, patience_s: float = PATIENCE_S, *, gather_s: float = 1.0) -> None:
         self._memories = memories
         self._log = log
         self._patience_s = patience_s
@@ -61,8 +72,13 @@ class Memory:
         self._use(known)
         return known
 
-    async def remember(self, tenant: str, session_id: str, user_id: str | None, label: str, value: str) -> bool:
-        """Keep what a model wants remembered; False where it is a secret, or no fact (`facts.noted`).
+    async def remember(
+        self, tenant: str, session_id: str, user_id: str | None, label: str, value: str, *, told_at: datetime, seq: int
+    ) -> bool:
+        """Keep what a model wants remembered.
+
+        False where it is a secret, or no fact (`facts.noted`), or where the message that told it, sent at `told_at`, is
+        from before the user's memories were erased.
 
         Raises:
             Unavailable: memory is away, or too slow.
@@ -70,8 +86,8 @@ class Memory:
         fact = facts.noted(label, value)
         if fact is None:
             return False
-        await self._or_refuse(self._kept(tenant, session_id, user_id, fact))
-        return True
+        told = replace(fact, told_at=told_at, seq=seq)
+        return await self._or_refuse(self._memories.note(tenant, session_id, told, user_id))
 
     async def recall(self, tenant: str, session_id: str, user_id: str | None) -> list[tuple[str, str]]:
         """Give the labels and values of what is known, the most important first.
@@ -198,10 +214,6 @@ class Memory:
         if new := facts.told([*history.told_to_colleagues(turn.history), *turn.questions]):
             await self._memories.learn(turn.tenant, turn.session_id, new, turn.user_id)
         return await self._memories.recall(turn.tenant, turn.session_id, turn.user_id)
-
-    async def _kept(self, tenant: str, session_id: str, user_id: str | None, fact: Fact) -> bool:
-        await self._memories.learn(tenant, session_id, [fact], user_id)
-        return True
 
     def _told(self, code: str) -> None:
         """Say once that memory is away, and once that it is back; never what it holds, nor a driver's own words."""

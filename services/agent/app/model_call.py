@@ -33,11 +33,12 @@ class ModelTimes(Struct, frozen=True, kw_only=True):
 
 
 class Deployment:
-    """A model and its breaker."""
+    """A model and its breaker; `fault` is the code of its last call, where that failed."""
 
     def __init__(self, model: ChatModel, rules: BreakerRules) -> None:
         self.model = model
         self.breaker = Breaker(rules)
+        self.fault = ""
 
 
 class ModelCall:

@@ -58,6 +58,11 @@ class TurnMemories:
         """Know it for the rest of the turn."""
         self._known += told
 
+    async def note(self, tenant: str, session_id: str, noted: Fact, user_id: str | None = None) -> bool:  # noqa: ARG002
+        """Know it for the rest of the turn."""
+        self._known.append(noted)
+        return True
+
     async def recall(self, tenant: str, session_id: str, user_id: str | None = None) -> list[Fact]:  # noqa: ARG002
         """Give what is known."""
         return list(self._known)

@@ -11,6 +11,7 @@ from libs.contracts.channels import Caller
 from libs.contracts.session import GetHistory, GetSession, ListSessions, Mark, Message, Session
 from services.agent.domain import facts
 from services.agent.domain.facts import Fact
+from services.agent.domain.intents import Intents
 from services.agent.domain.replay import Comparison, Recording, Side, StoredTurn, compare, failed_side, new_side
 from services.agent.domain.replay import stored_turns as turns_of
 from services.agent.ports import Journal, Log, Memories, Model
@@ -58,6 +59,7 @@ class Workshop(Struct, frozen=True, kw_only=True):
         model: makes the model that answers one turn.
         till: what that costs; models are asked through it.
         clock: seconds of a clock that never goes back.
+        intents: what finds out what customers want.
         history: how many messages before its questions a turn is given.
     """
 
@@ -69,6 +71,7 @@ class Workshop(Struct, frozen=True, kw_only=True):
     log: Log
     limits: Limits
     allowed_links: frozenset[str]
+    intents: Intents
     clock: Callable[[], float]
     history: int
 
@@ -153,7 +156,7 @@ class Replay:
         memory = Memory(TurnMemories(await self._known(stored)), shop.log)
         means = Means(
             caller=shop.caller, announcer=Silent(), model=shop.model(Stand(memory, recording)), log=shop.log,
-            agent_id=_AGENT, limits=shop.limits, memory=memory, allowed_links=shop.allowed_links,
+            agent_id=_AGENT, limits=shop.limits, memory=memory, allowed_links=shop.allowed_links, intents=shop.intents,
         )  # fmt: skip
         return compare(stored, await self._written(means, stored), recording.notes)
 

@@ -118,6 +118,11 @@ class Whose(Struct, frozen=True):
 class TurnSpending:
     """The purse of one attempt of a turn. Made by `Spending.turn`."""
 
+    @property
+    def attempt(self) -> int:
+        """Which attempt of its turn it is."""
+        return self._whose.attempt
+
     def __init__(self, spending: Spending, whose: Whose) -> None:
         self._spending = spending
         self._whose = whose

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import aclosing
+from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -12,11 +13,12 @@ from libs.contracts.errors import DeskError
 from libs.contracts.frames import Sources
 from libs.contracts.knowledge import Search, Source
 from libs.contracts.session import Answer, ClaimedTurn
-from services.agent.domain import escalation, evidence, files, history, question, replies, tools
+from services.agent.domain import actions, escalation, evidence, files, history, languages, question, replies, tools
 from services.agent.domain.draft import printable
 from services.agent.domain.escalation import HandOver
 from services.agent.domain.facts import Fact
-from services.agent.domain.filters import LinkStripper
+from services.agent.domain.intents import Intents
+from services.agent.domain.links import LinkStripper
 from services.agent.domain.prompt import Notice, Outcome, Prompt, cited
 from services.agent.ports import Log, Model, ModelFault
 
@@ -44,6 +46,7 @@ class Means(Struct, frozen=True, kw_only=True):
 
     Attributes:
         allowed_links: hosts to which an answer may hold links.
+        intents: the classifier that helps to decide whether a person takes over; None leaves it to the tables.
     """
 
     caller: Caller
@@ -54,6 +57,16 @@ class Means(Struct, frozen=True, kw_only=True):
     limits: Limits
     memory: Memory
     allowed_links: frozenset[str] = frozenset()
+    intents: Intents | None = None
+
+
+@runtime_checkable
+class Resuming(Protocol):
+    """A model that calls tools, and goes on with what earlier attempts of a turn did."""
+
+    async def has_begun(self, tenant: str, turn_id: str) -> bool:
+        """Say whether earlier attempts of a turn called tools."""
+        ...
 
 
 class Fault(Exception):
@@ -70,13 +83,15 @@ class Writing:
 
     def __init__(self, means: Means, turn: ClaimedTurn, broadcast: Broadcast) -> None:
         self.handing_over = False
+        # A wish for a person that waits until what colleagues allowed is done.
+        self._wish: HandOver | None = None
         self._means = means
         self._turn = turn
         self._history = history.said(turn.history)
         self._broadcast = broadcast
 
     async def answer(self) -> Answer:
-        """Write the answer, or an apology where nothing was said yet.
+        """Write the answer; where nothing was said yet an apology, or a hand-over if a colleague had allowed an action.
 
         Raises:
             Fault: text had left already; only another attempt can make it good.
@@ -90,18 +105,33 @@ class Writing:
             fault = known
         if not self._broadcast.silent:
             raise fault
-        turn = self._turn
+        return self._whole(self._instead(fault))
+
+    def _instead(self, fault: Fault) -> Answer:
+        """Give what is said in the place of an answer: nobody knows here whether an allowed action was done."""
+        turn, wish, model = self._turn, self._wish, self._means.model.name
+        if allowed := list(filter(actions.allows, actions.decisions(turn.questions))):
+            self._means.log.warning("action_unconfirmed", turn=turn.turn_id, attempt=turn.attempt, code=fault.code)
+            language = wish.language if wish else languages.spoken([*self._history, *turn.questions]).ours
+            text = replies.unconfirmed(language)
+            if wish and (more := replies.parting(wish, text)):
+                text = f"{text} {more}"
+            called = actions.unconfirmed([actions.tool_of(decision) for decision in allowed])
+            called = actions.merged(called, wish.escalation if wish else None)
+            return Answer(content=text, metadata={"model": model, "kind": "hand_over"}, escalation=called)
+        if wish:
+            return replies.hand_over(wish, model)
         self._means.log.warning("apologised", turn=turn.turn_id, part=fault.part, code=fault.code)
-        apology = replies.apology(fault.part, fault.code, self._means.model.name)
-        self._broadcast.write(apology.content)
-        return replace(apology, metadata={**apology.metadata, "attempt": turn.attempt})
+        return replies.apology(fault.part, fault.code, model)
 
     async def _compose(self) -> Answer:
         turn, show = self._turn, self._broadcast
         await show.status("context", "Reading the conversation")
-        if decision := escalation.decide(turn.questions, self._history):
+        if decision := escalation.decide(turn.questions, self._history, self._means.intents):
             self.handing_over = True
-            return await self._hand_over(decision)
+            if not actions.decisions(turn.questions):
+                return await self._hand_over(decision)
+            self._wish = decision
         if files.named(turn.questions):
             await show.status("attachments", "Reading the attachments")
         await show.status("knowledge", "Searching the help pages")
@@ -122,6 +152,7 @@ class Writing:
                 unread=unread,
             )
         )
+        outcome = self._wished(outcome)
         return Answer(
             content=show.text,
             sources=cited([*passages, *outcome.found], outcome.used),
@@ -131,10 +162,22 @@ class Writing:
             escalation=outcome.escalation,
         )
 
+    def _wished(self, outcome: Outcome) -> Outcome:
+        """Add the hand-over that waited for the actions; a text with one is no answer, so it has no confidence."""
+        if not (wish := self._wish):
+            return outcome
+        if text := replies.parting(wish, self._broadcast.text):
+            self._broadcast.write(f"\n\n{text}")
+        called = actions.merged(wish.escalation, outcome.escalation)
+        return replace(outcome, confidence=None, metadata=outcome.metadata | {"kind": "hand_over"}, escalation=called)
+
     async def _hand_over(self, decision: HandOver) -> Answer:
         """Say that a person takes over, without asking a model; what the customer told is kept all the same."""
         await self._means.memory.attend(self._turn)
-        answer = replies.hand_over(decision, self._means.model.name)
+        return self._whole(replies.hand_over(decision, self._means.model.name))
+
+    def _whole(self, answer: Answer) -> Answer:
+        """Tell all of an answer at once."""
         self._broadcast.write(answer.content)
         return replace(answer, metadata={**answer.metadata, "attempt": self._turn.attempt})
 
@@ -161,8 +204,17 @@ class Writing:
             found = await self._means.caller.call(SEARCH, wanted, tenant=turn.tenant, timeout=limits.knowledge_s)
         except DeskError as error:
             self._means.log.warning("search_failed", turn=turn.turn_id, code=error.code)
-            raise Fault("knowledge", "knowledge_unavailable") from error
+            if not await self._must_go_on():
+                raise Fault("knowledge", "knowledge_unavailable") from error
+            return []
         return found.sources
+
+    async def _must_go_on(self) -> bool:
+        """Say whether there is more to do than to answer: what colleagues decided, or what an earlier attempt began."""
+        turn, model = self._turn, self._means.model
+        if actions.decisions(turn.questions):
+            return True
+        return turn.attempt > 1 and isinstance(model, Resuming) and await model.has_begun(turn.tenant, turn.turn_id)
 
     async def _stream(self, prompt: Prompt) -> Outcome:
         """Pass the model's text on as it comes; give what the model says about it."""

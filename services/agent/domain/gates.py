@@ -15,10 +15,10 @@ GATES: dict[Reason, dict[Language, str]] = {
         "fr": "humain personne conseill agent represent operat responsable superieur manager quelqu employe vrai etre",
     },
     "safety": {
-        "en": "fire explod electric emergency myself suicid life injured burn poison",
-        "de": "feuer brand explod notfall stromschlag",
-        "es": "incendio exploto emergencia descarga",
-        "fr": "feu explose urgence decharge",
+        "en": "fire explod electric emergency myself suicid life live alive injured burn poison smok smould flames sparks",
+        "de": "feuer brand explod notfall stromschlag rauch qualm",
+        "es": "incendio exploto emergencia descarga humo",
+        "fr": "feu explose urgence decharge fumee",
     },
     "security": {
         "en": "hack hijack compromis stole taken took brok breach clone phish scam defraud using used access logged getting got chang enter spen"

@@ -25,10 +25,15 @@ _CONDITIONAL = (
     r"|what happens when|what is (?:a|an|the|your)|what counts|what to do when|falls|fur den fall|en caso de|\bsi)\b[^.!?;]{0,80}"
 )
 _NEVER = r"(?:not|never|\w+n't|wont|no|nicht|kein\w*|pas)(?: (?:yet|been|be|going to|gonna|planning to|at all|really|even|a|any|that|so|very|want to be))*"
+# What others did and felt: "my neighbour sued his bank".
+_OTHERS = (
+    r"\b(?:neighbou?rs?|cousin|friend|uncle|aunt|(?:brother|sister)-in-law|colleague|nachbar\w*|schwager|schwagerin|tante|onkel|radio|fernsehen"
+    r"|vecin[oa]s?|prim[oa]|cunad[oa]|ti[oa]|voisine?s?|cousine?|oncle|beau-frere|belle-soeur)\b[^.!?;]{0,80}"
+)
 UNDONE: dict[Reason, dict[Language, str]] = {
     "asked_for_person": {"en": rf"{_NOT}|{_UNASKED}", "de": _NOT_DE, "es": _NOT_ES, "fr": _NOT_FR},
     "safety": dict.fromkeys(("en", "de", "es", "fr"), rf"{_CONDITIONAL}|{_NEVER}"),
     "security": dict.fromkeys(("en", "de", "es", "fr"), rf"{_CONDITIONAL}|{_NEVER}"),
-    "legal": dict.fromkeys(("en", "de", "es", "fr"), _NEVER),
-    "anger": dict.fromkeys(("en", "de", "es", "fr"), _NEVER),
+    "legal": dict.fromkeys(("en", "de", "es", "fr"), rf"{_NEVER}|{_OTHERS}"),
+    "anger": dict.fromkeys(("en", "de", "es", "fr"), rf"{_NEVER}|{_OTHERS}"),
 }

@@ -4,9 +4,11 @@ Of an action that may have been done although no word of it came back nobody kno
 person has to look. So such a result calls for one.
 """
 
+import json
 import re
 from http import HTTPStatus
 from typing import Literal
+from urllib.parse import quote, quote_plus
 
 import msgspec
 from msgspec import Struct
@@ -24,6 +26,9 @@ _TEXTS = ("text/plain", "text/csv", "text/markdown", "text/tab-separated-values"
 _CHARSETS = {"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "iso-8859-15", "windows-1252"}
 # What is shorter stands in any text, and is no secret.
 _LEAST_SECRET = 4
+# Where an answer is cut within a secret, so many of its first characters are told apart from other text.
+_LEAST_BEGINNING = 8
+_ENCODED = re.compile(r"%[0-9A-F]{2}")
 _REMOVED = "(removed)"
 _CUT = "\n(cut: the answer goes on)"
 
@@ -94,18 +99,33 @@ def _success(tool: HttpTool, answer: HttpAnswer) -> ToolResult:
         # An action that was done stays done, whatever the system says about it.
         words = "The system's answer is no text that can be read."
         return ToolResult(text=f"Done. {words}") if _acts(tool) else failed(words)
-    text = _without_secrets(text, tool)
+    text = _without_secrets(text, tool, cut=answer.more)
     cut = answer.more or len(text) > tool.result_characters
     return ToolResult(text=text[: tool.result_characters] + (_CUT if cut else ""))
 
 
-def _without_secrets(text: str, tool: HttpTool) -> str:
-    """Take the tool's own keys out of a text: error and debug pages show the request with its headers."""
-    for secret in tool.secrets:
-        if len(secret) >= _LEAST_SECRET:
-            for written in (secret, msgspec.json.encode(secret).decode()[1:-1]):
-                text = text.replace(written, _REMOVED)
-    return text
+def _without_secrets(text: str, tool: HttpTool, *, cut: bool) -> str:
+    """Take the tool's own keys out of a text: error and debug pages show the request with its headers.
+
+    Of a text that was cut its end goes too, where it is the beginning of a key.
+    """
+    forms = {form for secret in tool.secrets if len(secret) >= _LEAST_SECRET for form in _forms(secret)}
+    # The longer first: one key may begin with another.
+    for form in sorted(forms, key=lambda form: (-len(form), form)):
+        text = text.replace(form, _REMOVED)
+    if not cut:
+        return text
+    beginnings = (form[:size] for form in forms for size in range(_LEAST_BEGINNING, len(form)))
+    longest = max((len(beginning) for beginning in beginnings if text.endswith(beginning)), default=0)
+    return text[: len(text) - longest] + _REMOVED if longest else text
+
+
+def _forms(secret: str) -> set[str]:
+    """Give how a key may be written: as it is, in JSON with `/` escaped or not, in an address or a form."""
+    inside = (msgspec.json.encode(secret).decode()[1:-1], json.dumps(secret)[1:-1])
+    encoded = {quote(secret, safe=""), quote(secret), quote_plus(secret)}
+    lower = {_ENCODED.sub(lambda match: match[0].lower(), form) for form in encoded}
+    return {secret, *inside, *(form.replace("/", r"\/") for form in inside), *encoded, *lower}
 
 
 def _text(answer: HttpAnswer) -> str | None:

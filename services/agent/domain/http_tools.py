@@ -22,6 +22,10 @@ WITH_BODY = ("POST", "PUT", "PATCH")
 OF_SERVER = ("user_id", "session_id", "tenant", "key")
 # What servers take for the end of a segment, or of its name (`..;/` is a way up for some).
 _SEPARATORS = re.compile(r"[/\\;]")
+# Of an argument in a path, in characters.
+MAX_SEGMENT = 500
+# Of percent-decoding: more proxies are not in a row, and more is somebody hiding something.
+_MOST_DECODINGS = 5
 PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -75,6 +79,10 @@ class HttpTool(Struct, frozen=True, kw_only=True):
     requires_user: bool = False
     result_characters: int = 4_000
     health_url: str | None = None
+
+    def __repr__(self) -> str:
+        """Give its name alone: the rest holds secrets."""
+        return f"HttpTool({self.kind.spec.name})"
 
 
 class HttpRequest(Struct, frozen=True, kw_only=True):
@@ -136,6 +144,8 @@ def _segment(template: str, values: Mapping[str, Any]) -> str:
         text = _text(name, values)
         if not text:
             raise Unfillable(f"{name} must not be empty")
+        if len(text) > MAX_SEGMENT:
+            raise Unfillable(f"{name} must have at most {MAX_SEGMENT} characters")
         if not {".", ".."}.isdisjoint(_SEPARATORS.split(_decoded(text))):
             raise Unfillable(f"{name} must not have . or .. between slashes")
         return text
@@ -146,9 +156,15 @@ def _segment(template: str, values: Mapping[str, Any]) -> str:
 
 
 def _decoded(text: str) -> str:
-    """Decode a text until nothing is left to decode: proxy and server may each do it once."""
-    while (decoded := unquote(text)) != text:
-        text = decoded
+    """Decode a text until nothing is left to decode: proxy and server may each do it once.
+
+    Raises:
+        Unfillable: it is encoded too often.
+    """
+    for _ in range(_MOST_DECODINGS):
+        text = unquote(text)
+    if unquote(text) != text:
+        raise Unfillable("what stands in the path must not be percent-encoded again and again")
     return text
 
 

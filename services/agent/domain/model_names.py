@@ -47,7 +47,7 @@ def read_model(text: str) -> ModelName:
     provider, _, model = name.partition("/")
     if not provider or not model or any(character.isspace() for character in name):
         raise ValueError(
-            f"{text!r} names no model: write extractive, or a provider and a model as in openai/gpt-5-mini"
+            f"{text!r} names no model: write a provider and a model, as in openai/gpt-5-mini (or, as DESKBUS_MODEL alone, extractive)"
         )
     if not address:
         return ModelName(name=name)

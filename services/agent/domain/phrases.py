@@ -76,13 +76,13 @@ ASKED: dict[Language, tuple[str, ...]] = {
         r"<want> <kind>{0,4}(?:<human>|<staff>)<done>",
         r"<want> (?:<kind>{0,3}(?:support|service|help|assistance) )?from <kind>{0,4}(?:<human>|<staff>)<itself>",
         r"<want> (?:human|live|in-person) (?:support|help|assistance|service|contact)<itself>",
-        r"(?:reach|contact|get (?:a ?hold of|through to)|see) <kind>{1,4}(?:<human>|<staff>)<itself>",
-        r"(?:reach|get (?:a ?hold of|through to)) <someone><itself>",
+        r"(?:reach|contact|get (?:(?:a )?hold of|through to)|see) <kind>{1,4}(?:<human>|<staff>)<itself>",
+        r"(?:reach|get (?:(?:a )?hold of|through to)) <someone><itself>",
         r"(?:is|are) there <kind>{0,4}(?:<human>|<staff>) (?:i|we|here|there|available|around|who|that|to (?:talk|speak|chat|help))",
         r"(?:is|are) <kind>{0,4}(?:<human>|<staff>) (?:available|around|online)(?! (?:in|for|on|as)\b)",
         r"(?:is|are) there <someone> (?:real |else )?(?:(?:i|we) (?:can|could)|to) (?:talk|speak|chat)",
         (
-            r"(?:can|could|have|let|get) <kind>{1,4}(?:<human>|<staff>) (?:please |to ){0,2}"
+            r"(?:can|could|have|let|get) <kind>{1,4}(?!technicians)(?:<human>|<staff>) (?:please |to ){0,2}"
             r"(?:help|assist|answer|look|review|take over|call|contact|respond|reply|email|phone|handle|join|get back)"
         ),
         (
@@ -148,15 +148,22 @@ SAFETY: dict[Language, tuple[str, ...]] = {
         r"(?:battery|charger|device|phone|laptop|product|it) (?:has |just )?exploded",
         r"(?:got|gave me|received|had) an? electric(?:al)? shock",
         r"(?:this|it)(?:'s| is) (?:an |a )?(?:real |medical |life and death )?emergency",
-        r"(?:kill|hurt|harm) myself|suicidal|end my life",
+        r"(?:kill|hurt|harm) myself|suicidal|end my life|(?:do not|don't|dont) want to (?:live|be alive)(?= ?[.!?,;:]| ?$| any)",
+        r"(?:smoke|flames|sparks) (?:is |are )?(?:coming|came|pouring|poured) (?:out of|from)|(?:began|begins|started|starts) (?:smoking|smouldering)",
         (
             r"(?:i|we|my (?:child|son|daughter|kid|baby|wife|husband)) (?:was|were|got|am|is|has been) (?:badly |seriously )?"
             r"(?:injured|burned|burnt|poisoned)"
         ),
     ),
-    "de": (r"(?:fangt|fing) feuer|in brand geraten|explodiert|das ist ein notfall|stromschlag",),
-    "es": (r"se incendio|exploto|es una emergencia|descarga electrica",),
-    "fr": (r"a pris feu|a explose|c'est une urgence|decharge electrique",),
+    "de": (
+        r"(?:fangt|fing) feuer|in brand geraten|explodiert|das ist ein notfall|stromschlag|(?:kommt|steigt) (?:\w+ ){0,2}rauch|qualmt",
+    ),
+    "es": (
+        r"se incendio|exploto|es una emergencia|descarga electrica|(?:echa|echar|echando|sale|salia|saliendo) (?:mucho )?humo",
+    ),
+    "fr": (
+        r"a pris feu|a explose|c'est une urgence|decharge electrique|fumee (?:sort|s'echappe)|(?:sort|degage) de la fumee",
+    ),
 }
 # --- an account, a card or money is in wrong hands
 SECURITY: dict[Language, tuple[str, ...]] = {
@@ -274,23 +281,3 @@ ANGER: dict[Language, tuple[tuple[int, str], ...]] = {
         (1, r"en colere|frustree?|decue?|ridicule|lamentable"),
     ),
 }
-
-# --- what says nothing alone
-# three of these in one conversation are a reason
-UNHAPPY = (
-    (
-        r"(?:does not|doesn't|didn't|did not|not|isn't|aren't|never) (?:\w+ ){0,2}(?:help|helps|helped|helpful|helping|work|working|works|answer"
-        r"|answering|answered|understand|listening|listen|useful|what i asked)\b"
-    ),
-    (
-        r"\b(?:useless|no help|wrong answer|still (?:waiting|nothing|broken|wrong)|already (?:told|tried|asked|said|did)|same answer|not again"
-        r"|ridiculous|frustrat\w+|annoy\w+|disappoint\w+|upset|angry|terrible|awful|horrible|stupid|waste of time|come on)\b"
-    ),
-    r"\b(?:hilft (?:mir )?nicht|funktioniert (?:immer noch )?nicht|no (?:me )?(?:ayuda|funciona|sirve)|ne (?:m'aide|marche|fonctionne) pas)\b",
-)
-MONEY = (
-    r"\b(?:bill(?:s|ed|ing)?|invoices?|charg(?:e|es|ed)|refund(?:s|ed)?|payments?|paid|money|overcharged?|rechnung\w*|zahlung\w*|abbuchung\w*"
-    r"|factura\w*|cobr\w+|reembolso\w*|facture\w*|paiement\w*|rembours\w+)\b"
-)
-TWICE = r"\b(?:charged|billed|debited|paid) (?:\w+ ){0,3}(?:twice|two times|double|again)\b|\bdouble[- ]charged?\b"
-URGENT = r"\b(?:urgent(?:ly|e)?|asap|emergency|immediately|right now|at once|dringend|sofort|notfall|urgencia|urgence|inmediatamente)\b"

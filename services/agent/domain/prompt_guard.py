@@ -10,10 +10,21 @@ from collections import defaultdict
 from collections.abc import Mapping
 from functools import lru_cache
 
+from .links import PUNCTUATION, UNSPACED
+
 # So many words in a row are no accident.
 MOST_IN_A_ROW = 8
 REMOVED = "(removed)"
-_WORD = re.compile(r"\s*\S+\s*|\s+")
+# What is longer is no word of ours, and must not be held back.
+_LONGEST_WORD = 200
+# Languages without spaces: each letter is a word, but weighs less: about so many make one.
+_SIGNS = UNSPACED + PUNCTUATION
+_WEIGHTS = ((re.compile(r"[\u0e00-\u17ff]"), 0.25), (re.compile(rf"[{UNSPACED}]"), 0.5))
+# Words that have ended, and what stands between them.
+_ENDED = re.compile(
+    rf"[\s{_SIGNS}]|[^\s{_SIGNS}]{{1,{_LONGEST_WORD - 1}}}+(?=[\s{_SIGNS}])|[^\s{_SIGNS}]{{{_LONGEST_WORD}}}"
+)
+_WORD = re.compile(rf"[{_SIGNS}]|[^\s{_SIGNS}]+")
 _LETTERS = re.compile(r"[^\w]+")
 
 
@@ -26,44 +37,46 @@ class PromptGuard:
 
     def __init__(self, instructions: str) -> None:
         self._places = _places(instructions)
-        self._runs: dict[int, int] = {}
+        self._runs: dict[int, float] = {}
         # Those that the last word did not go on with; they end with the next one that does not.
-        self._waiting: dict[int, int] = {}
+        self._waiting: dict[int, float] = {}
         self._held = ""
         self._reciting = False
 
     def feed(self, text: str) -> str:
         """Take a further piece; give what can leave now. The last word waits for its end."""
-        text = self._held + text
-        end = _end_of_words(text)
-        self._held = text[end:]
-        return "".join(map(self._passed, _WORD.findall(text[:end])))
+        text, place, left = self._held + text, 0, list[str]()
+        while ended := _ENDED.match(text, place):
+            place = ended.end()
+            left.append(self._passed(ended[0]))
+        self._held = text[place:]
+        return "".join(left)
 
     def finish(self) -> str:
         """Give the rest."""
         rest, self._held = self._held, ""
-        return "".join(map(self._passed, _WORD.findall(rest)))
+        return self._passed(rest) if rest else ""
 
     def _passed(self, piece: str) -> str:
         word = _bare(piece)
         if not word:  # a dash or a star neither ends nor lengthens a recital
             return "" if self._reciting else piece
-        before = self._waiting | self._runs
-        runs = {place: before.get(place - 1, 0) + 1 for place in self._places.get(word, ())}
+        before, weight = self._waiting | self._runs, _weight(word)
+        runs = {place: before.get(place - 1, 0) + weight for place in self._places.get(word, ())}
         self._waiting = {place: length for place, length in self._runs.items() if place + 1 not in runs}
         self._runs = runs
         longest = max(runs.values(), default=0)
         self._reciting = longest > MOST_IN_A_ROW
         if not self._reciting:
             return piece
-        return f"{REMOVED} " if longest == MOST_IN_A_ROW + 1 else ""
+        return f"{REMOVED} " if longest - weight <= MOST_IN_A_ROW else ""
 
 
 @lru_cache(maxsize=64)
 def _places(instructions: str) -> Mapping[str, list[int]]:
     """Give where each word stands; the instructions of many turns are the same."""
     places: defaultdict[str, list[int]] = defaultdict(list)
-    for place, word in enumerate(word for word in map(_bare, instructions.split()) if word):
+    for place, word in enumerate(word for word in map(_bare, _WORD.findall(instructions)) if word):
         places[word].append(place)
     return dict(places)
 
@@ -72,9 +85,5 @@ def _bare(word: str) -> str:
     return _LETTERS.sub("", word).casefold()
 
 
-def _end_of_words(text: str) -> int:
-    """Give the end of the white space behind the last word that has ended; 0 where none has."""
-    end = len(text)
-    while end and not text[end - 1].isspace():
-        end -= 1
-    return end
+def _weight(word: str) -> float:
+    return next((weight for letters, weight in _WEIGHTS if letters.fullmatch(word)), 1)

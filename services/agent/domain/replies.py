@@ -139,10 +139,9 @@ def hand_over(decision: HandOver, model: str) -> Answer:
         decision: why, and in which language to say so.
         model: the model that would have answered.
     """
-    text = _HAND_OVER[decision.language]
-    if "safety" in decision.escalation.reasons:
-        text = f"{_IN_DANGER[decision.language]} {text}"
-    return Answer(content=text, metadata={"model": model, "kind": "hand_over"}, escalation=decision.escalation)
+    return Answer(
+        content=parting(decision, ""), metadata={"model": model, "kind": "hand_over"}, escalation=decision.escalation
+    )
 
 
 def handing_over(language: Language) -> str:
@@ -153,6 +152,14 @@ def handing_over(language: Language) -> str:
 def unconfirmed(language: Language) -> str:
     """Say that an action may or may not have been done, and that a person sees to it."""
     return f"{_UNCONFIRMED[language]} {_HAND_OVER[language]}"
+
+
+def parting(decision: HandOver, said: str) -> str:
+    """Say what is left to say of a hand-over below a text that was said already; may be empty."""
+    left = [] if _HAND_OVER[decision.language] in said else [_HAND_OVER[decision.language]]
+    if "safety" in decision.escalation.reasons:
+        left.insert(0, _IN_DANGER[decision.language])
+    return " ".join(left)
 
 
 def abstention(looked_for: str, language: Language) -> str:
@@ -167,17 +174,18 @@ def clarifying(language: Language) -> str:
     return _CLARIFYING[language]
 
 
-def decided(decision: str, language: Language, *, done: bool) -> str:
+def decided(decision: str, language: Language, *, done: bool, about: str = "") -> str:
     """Tell what a colleague decided about an action, where there is no model to tell it.
 
     Args:
         decision: `approved`; any other word is no.
         language: in which to say so.
         done: whether an approved action went well.
+        about: what the action is, where there are several to tell apart.
     """
-    if decision != "approved":
-        return _DECIDED[language]["refused"]
-    return _DECIDED[language]["done" if done else "approved"]
+    word = "refused" if decision != "approved" else "done" if done else "approved"
+    named = f"{_MARKS[language].format(_short(about))}: " if about else ""
+    return named + _DECIDED[language][word]
 
 
 def not_read(names: list[str], language: Language = "en") -> str:

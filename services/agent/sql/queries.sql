@@ -15,7 +15,6 @@ select exists (select from forgotten_sessions where tenant = $1 and session_id =
 -- name: what_may_be_learned
 -- A statement of its own, after the locks: it must see what was committed while they were waited for.
 select
-    clock_timestamp() as now,
     exists (select from forgotten_sessions where tenant = $1 and session_id = $2) as forgotten,
     exists (select from contexts where tenant = $1 and session_id = $2 and ended_at is not null) as ended,
     (select erased_at from erased_users where tenant = $1 and user_id = $3::text) as erased_at
@@ -144,17 +143,25 @@ on conflict (tenant, user_id) do update set erased_at = excluded.erased_at
 -- name: drop_old_marks
 delete from forgotten_sessions where (tenant, session_id) in (
     select tenant, session_id from forgotten_sessions where forgotten_at < now() - interval '7 days'
+    order by forgotten_at
+    limit $1
     for update skip locked
 )
 
 -- name: drop_old_contexts
 delete from contexts where (tenant, session_id) in (
-    select tenant, session_id from contexts where ended_at < now() - interval '7 days' for update skip locked
+    select tenant, session_id from contexts where ended_at < now() - interval '7 days'
+    order by ended_at
+    limit $1
+    for update skip locked
 )
 
 -- name: drop_old_erasures
 delete from erased_users where (tenant, user_id) in (
-    select tenant, user_id from erased_users where erased_at < now() - interval '30 days' for update skip locked
+    select tenant, user_id from erased_users where erased_at < now() - interval '30 days'
+    order by erased_at
+    limit $1
+    for update skip locked
 )
 
 -- --- steps, approvals, usage, events
@@ -235,6 +242,18 @@ select count(*) from approvals
 where tenant = $1
     and ($2::text is null or case when status = 'pending' and expires_at <= now() then 'expired' else status end = $2)
     and ($3::text is null or session_id = $3)
+
+-- name: list_pending_approvals
+-- What waits is little beside what was decided: an index of its own serves it, which `list_approvals` cannot use.
+select *, false as overdue from approvals
+where tenant = $1 and status = 'pending' and expires_at > now()
+    and ($2::text is null or session_id = $2) and ($3::text is null or approval_id > $3)
+order by approval_id
+limit $4
+
+-- name: count_pending_approvals
+select count(*) from approvals
+where tenant = $1 and status = 'pending' and expires_at > now() and ($2::text is null or session_id = $2)
 
 -- name: expire_approvals
 -- Some that nobody decided in time; as with `lock_approval`, forgetting waits for it or came first.

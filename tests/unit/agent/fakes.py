@@ -134,7 +134,7 @@ class Log:
 class KeptMemories:
     """Memories in lists; `fault` is raised, `delay_s` waited for, where a test sets them.
 
-    `facts` are those of sessions, `of_users` those of users, each by tenant and id.
+    `facts` are those of sessions, `of_users` those of users, each by tenant and id. `erased_at` holds for notes of all.
     """
 
     def __init__(self) -> None:
@@ -142,6 +142,7 @@ class KeptMemories:
         self.of_users: dict[tuple[str, str], list[Fact]] = {}
         self.users: dict[tuple[str, str], str] = {}
         self.touched: list[list[str]] = []
+        self.erased_at: datetime | None = None
         self.fault: Exception | None = None
         self.delay_s = 0.0
 
@@ -152,6 +153,11 @@ class KeptMemories:
             kept = store.setdefault((tenant, owner), [])
             if fact not in kept:
                 kept.append(fact)
+
+    async def note(self, tenant: str, session_id: str, noted: Fact, user_id: str | None = None) -> bool:
+        allowed = self.erased_at is None or (noted.told_at is not None and noted.told_at > self.erased_at)
+        await self.learn(tenant, session_id, [noted] if allowed else [], user_id)
+        return allowed
 
     async def recall(self, tenant: str, session_id: str, user_id: str | None = None) -> list[Fact]:
         await self._trouble()

@@ -41,7 +41,8 @@ class Settled(Struct, frozen=True):
 class Purse:
     """A turn's spending that keeps what was reserved and settled; the n-th reservation may be refused."""
 
-    def __init__(self, refuse: int = 0) -> None:
+    def __init__(self, refuse: int = 0, attempt: int = 1) -> None:
+        self.attempt = attempt
         self.reserved: list[tuple[str, int, int]] = []
         self.settled: list[Settled] = []
         self.durations: list[float] = []
@@ -174,6 +175,29 @@ async def test_after_the_retry_the_fallbacks_are_asked_once_each() -> None:
     assert world.warnings == [
         ("one", "model_unavailable", 1), ("one", "model_unavailable", 2), ("two", "model_unreachable", 3),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("attempt", "asked"), [(1, "one"), (2, "two"), (3, "three"), (4, "three")])
+async def test_a_later_attempt_begins_with_the_next_model(attempt: int, asked: str) -> None:
+    """The attempt before it broke off in the middle."""
+    models = [Model(name, ["a", END]) for name in ("one", "two", "three")]
+    world = World(*models, purse=Purse(attempt=attempt))
+    await world.all()
+    assert [model.name for model in models if model.calls] == [asked]
+
+
+async def test_the_last_attempt_asks_no_model() -> None:
+    world = World(Model("one", ["a", END]), purse=Purse(attempt=5))
+    assert await world.fails() == ("models_unavailable", [])
+    assert (await World(Model("one", ["a", END]), purse=Purse(attempt=4)).all())[0] == "a"
+
+
+async def test_readiness_tells_of_the_last_call_that_failed() -> None:
+    world = World(Model("one", [fault("model_key_refused", retryable=False)], ["a", END]))
+    await world.fails()
+    assert "last call of one: model_key_refused" in await world.deployments.probe()
+    await world.all()
+    assert "last call" not in await world.deployments.probe()
 
 
 async def test_when_all_fail_the_last_reason_is_in_the_log() -> None:
@@ -361,14 +385,14 @@ async def broken(*others: Model) -> World:
 
 async def test_a_model_that_fails_half_its_calls_is_left_alone_and_tried_again_later() -> None:
     world = await broken(Model("two"))
-    assert await world.deployments.probe() == "one, 1 fallback; breakers open, closed"
+    assert (await world.deployments.probe()).partition("; last")[0] == "one, 1 fallback; breakers open, closed"
     await world.all()
     assert world.models[0].calls == 20
     world.now = 30.1
     world.models[0].scripts = [["a", END]]
-    assert await world.deployments.probe() == "one, 1 fallback; breakers half-open, closed"
+    assert (await world.deployments.probe()).partition("; last")[0] == "one, 1 fallback; breakers half-open, closed"
     assert (await world.all())[0] == "a"
-    assert await world.deployments.probe() == "one, 1 fallback; breakers closed, closed"
+    assert (await world.deployments.probe()).partition("; last")[0] == "one, 1 fallback; breakers closed, closed"
 
 
 async def test_with_all_breakers_open_nobody_is_asked() -> None:
@@ -376,7 +400,7 @@ async def test_with_all_breakers_open_nobody_is_asked() -> None:
     assert await world.fails() == ("models_unavailable", [])
     assert world.models[0].calls == 20
     assert world.log.lines[-1] == ("models_unavailable", {"code": "breakers_open", "calls": 0})
-    assert await world.deployments.probe() == "one; breaker open"
+    assert (await world.deployments.probe()).partition("; last")[0] == "one; breaker open"
 
 
 async def test_a_probe_is_given_back_where_the_budget_or_the_consumer_ends_it() -> None:
@@ -389,9 +413,9 @@ async def test_a_probe_is_given_back_where_the_budget_or_the_consumer_ends_it() 
     world.models[0].scripts = [["a", END]]
     async with aclosing(world.stream()) as stream:
         await anext(stream)
-    assert await world.deployments.probe() == "one; breaker half-open"
+    assert (await world.deployments.probe()).partition("; last")[0] == "one; breaker half-open"
     assert (await world.all())[0] == "a"
-    assert await world.deployments.probe() == "one; breaker closed"
+    assert (await world.deployments.probe()).partition("; last")[0] == "one; breaker closed"
 
 
 async def test_while_a_probe_is_on_its_way_others_go_to_the_fallback() -> None:
@@ -411,7 +435,7 @@ async def test_what_counts_against_a_model(code: str, state: str) -> None:
     world = World(Model("one", [fault(code, retryable=False)]), Model("two"))
     for _ in range(20):
         await world.all()
-    assert await world.deployments.probe() == f"one, 1 fallback; breakers {state}, closed"
+    assert (await world.deployments.probe()).partition("; last")[0] == f"one, 1 fallback; breakers {state}, closed"
 
 
 async def test_closing_closes_all_models() -> None:

@@ -72,6 +72,51 @@ def test_what_a_system_says_holds_no_secret_of_ours(kind: str) -> None:
     assert "abc" in result.text
 
 
+FORMS = {
+    "json": r"s3cr3t\/key+1", "address": "s3cr3t%2Fkey%2B1", "lower case": "s3cr3t%2fkey%2b1", "path": "s3cr3t/key%2B1",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(("kind", "more"), [("text/plain", False), ("application/json", True)], ids=["text", "cut"])
+def test_a_secret_goes_in_whatever_form(form: str, kind: str, more: bool) -> None:
+    (tool,) = read_declarations({"tools": [{**LEAST, "headers": {"X": "${CRM}"}}]}, {"CRM": "s3cr3t/key+1"})
+    result = told(
+        tool, HttpAnswer(status=200, content_type=kind, body=f'{{"a":"{FORMS[form]}", "b'.encode(), more=more)
+    )
+    assert result.text.startswith('{"a":"(removed)", "b')
+
+
+@pytest.mark.parametrize(
+    ("end", "more", "left"),
+    [("abcdefg", True, "abcdefg"), ("abcdefgh", True, "(removed)"), ("abcdefghijk", True, "(removed)"), ("abcdefgh", False, "abcdefgh")],
+    ids=["7 characters", "8 characters", "all but one", "not cut"],
+)  # fmt: skip
+def test_a_secret_that_is_cut_in_two_leaves_no_part(end: str, more: bool, left: str) -> None:
+    (tool,) = read_declarations({"tools": [{**LEAST, "headers": {"X": "${CRM}"}}]}, {"CRM": "abcdefghijkl"})
+    result = told(tool, HttpAnswer(status=200, content_type="text/plain", body=f"x {end}".encode(), more=more))
+    assert result.text.split("\n")[0] == f"x {left}"
+
+
+def test_a_tool_does_not_show_its_secrets() -> None:
+    tool = declared(headers={"Authorization": "Bearer ${CRM}"})
+    assert repr(tool) == f"HttpTool({tool.kind.spec.name})"
+
+
+@pytest.mark.parametrize(
+    ("order", "refused"),
+    [
+        ("x" * 500, False), ("x" * 501, True), ("%" + "25" * 4 + "41", False), ("%" + "25" * 5 + "41", True),
+        ("%" + "25" * 200, True),
+    ],
+    ids=["500", "501", "5 rounds", "6 rounds", "many rounds"],
+)  # fmt: skip
+def test_what_stands_in_a_path_has_bounds(order: str, refused: bool) -> None:
+    tool = declared(url="https://crm.example/orders/{order_id}", parameters=ORDER)
+    ctx = ToolContext(tenant="t", session_id="s", turn_id="u", user_id="ann", key="k")
+    assert (refusal(tool, {"order_id": order}, ctx) is not None) is refused
+
+
 @pytest.mark.parametrize(
     "order",
     ["%2e%2e", "%2e%2e%2fx", "%252e%252e%252fx", "..;/x", "a/..;v=1/x", "..%5cx"],

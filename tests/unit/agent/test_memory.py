@@ -1,6 +1,7 @@
 """What the agent remembers within a session, and that forgetting or failing never stops an answer."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -297,8 +298,9 @@ async def test_an_operator_is_told_what_is_known_of_the_user() -> None:
 async def test_a_tool_remembers_and_recalls_the_most_important_first() -> None:
     memories = KeptMemories()
     memory = Memory(memories, Log())
-    assert await memory.remember("acme", "sess_1", "ann", "Hobby", "likes tea")
-    assert await memory.remember("acme", "sess_1", "ann", "email", "Ann@example.com")
+    assert await memory.remember("acme", "sess_1", "ann", "Hobby", "likes tea", told_at=NOON, seq=3)
+    assert await memory.remember("acme", "sess_1", "ann", "email", "Ann@example.com", told_at=NOON, seq=4)
+    assert [(fact.told_at, fact.seq) for fact in memories.of_users["acme", "ann"]] == [(NOON, 3), (NOON, 4)]
     assert await memory.recall("acme", "sess_2", "ann") == [("email", "ann@example.com"), ("hobby", "likes tea")]
     assert await memory.recall("acme", "sess_1", None) == []
     assert await memory.recall("other", "sess_1", "ann") == []
@@ -309,8 +311,18 @@ async def test_a_tool_remembers_and_recalls_the_most_important_first() -> None:
 )
 async def test_a_tool_may_not_remember_secrets(label: str, value: str) -> None:
     memories = KeptMemories()
-    assert not await Memory(memories, Log()).remember("acme", "sess_1", "ann", label, value)
+    memory = Memory(memories, Log())
+    assert not await memory.remember("acme", "sess_1", "ann", label, value, told_at=NOON, seq=1)
     assert (memories.facts, memories.of_users) == ({}, {})
+
+
+@pytest.mark.parametrize(("seconds", "kept"), [(-1, False), (0, False), (1, True)])
+async def test_a_tool_may_not_remember_what_was_told_before_an_erasure(seconds: int, kept: bool) -> None:
+    memories = KeptMemories()
+    memories.erased_at, told_at = NOON, NOON + timedelta(seconds=seconds)
+    memory = Memory(memories, Log())
+    assert await memory.remember("acme", "sess_1", "ann", "city", "Bremen", told_at=told_at, seq=1) is kept
+    assert await memory.recall("acme", "sess_1", "ann") == [("city", "Bremen")] * kept
 
 
 @pytest.mark.parametrize("fault", [Unavailable("database_unavailable", ""), None])
@@ -319,7 +331,7 @@ async def test_tools_are_told_that_memory_is_away(fault: Exception | None) -> No
     memories.fault, memories.delay_s = fault, 0.0 if fault else 30.0
     memory = Memory(memories, Log(), patience_s=0.05)
     with pytest.raises(Unavailable, match="memory_unavailable"):
-        await memory.remember("acme", "sess_1", None, "note", "likes tea")
+        await memory.remember("acme", "sess_1", None, "note", "likes tea", told_at=NOON, seq=1)
     with pytest.raises(Unavailable, match="memory_unavailable"):
         await memory.recall("acme", "sess_1", None)
 

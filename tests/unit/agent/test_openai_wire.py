@@ -132,6 +132,23 @@ def test_calls_without_an_index_or_all_with_the_same() -> None:
         assert end.tool_calls == [ToolCall("c1", "one", '{"a":1}'), ToolCall("c2", "two", "{}")]
 
 
+def test_an_id_that_is_repeated_without_an_index_is_one_call() -> None:
+    _told, end = read(
+        chunk({"tool_calls": [piece(None, "", id="c1", name="one")]}),
+        chunk({"tool_calls": [piece(None, '{"a"', id="c1"), piece(None, "{", id="c2", name="two")]}),
+        chunk({"tool_calls": [piece(None, ":1}", id="c1"), piece(None, "}", id="c2")]}),
+        chunk({}, "tool_calls"),
+    )
+    assert end.tool_calls == [ToolCall("c1", "one", '{"a":1}'), ToolCall("c2", "two", "{}")]
+
+
+@pytest.mark.parametrize("call_id", ["c1", None], ids=["id", "no id"])
+def test_a_piece_without_id_and_index_continues_the_last_call(call_id: str | None) -> None:
+    first = piece(None, '{"a"', name="one") | ({"id": call_id} if call_id else {})
+    _told, end = read(chunk({"tool_calls": [first]}), chunk({"tool_calls": [piece(None, ":1}")]}), chunk({}, "stop"))
+    assert [(call.name, call.arguments) for call in end.tool_calls] == [("one", '{"a":1}')]
+
+
 def test_thinking_aloud_is_a_sign_of_life_and_no_text() -> None:
     told, _end = read(
         chunk({"reasoning_content": "hm"}), chunk({"reasoning": "hm"}), chunk({"content": "Hi"}), b"[DONE]"

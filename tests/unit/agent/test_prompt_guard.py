@@ -53,3 +53,23 @@ def test_other_text_passes_unchanged_in_whatever_pieces(text: str, size: int) ->
 
 def test_an_empty_prompt_guards_nothing() -> None:
     assert through("one two three", prompt="") == "one two three"
+
+
+@pytest.mark.parametrize(("letters", "held"), [(199, 199), (200, 0), (201, 1)])
+def test_what_is_held_back_is_bounded(letters: int, held: int) -> None:
+    guard = PromptGuard(PROMPT)
+    left = "".join(map(guard.feed, "x" * letters))
+    assert len(left) == letters - held
+    assert len(guard.finish()) == held
+
+
+@pytest.mark.parametrize(
+    ("text", "most"),
+    [("您可以在收到货物后三十天内退货但商品必须未使用", 16), ("กขคงจฉชซญดตถทธนบปผฝพฟภมยรลวศษสหฬอฮ", 32)],
+    ids=["zh", "th"],
+)
+def test_languages_without_spaces_stream_and_are_guarded(text: str, most: int) -> None:
+    guard = PromptGuard(PROMPT)
+    assert [guard.feed(letter) for letter in text] == list(text)
+    assert through(text[:most], 1, prompt=text) == text[:most]
+    assert through(text, 1, prompt=text) == through(text, prompt=text) == f"{text[:most]}{REMOVED} "

@@ -7,9 +7,9 @@ import pytest
 from services.agent.adapters.scripted import ScriptedModel
 from services.agent.domain.prompt import Outcome, Prompt
 from services.agent.domain.script import Pace, read
-from services.agent.wiring import own_model
 from services.agent.ports import ModelFault
 from services.agent.settings import Settings
+from services.agent.wiring import own_model
 
 from .fakes import message
 

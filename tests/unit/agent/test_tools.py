@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from libs.contracts import bus_map
 from libs.contracts.attachments import AttachmentText, Texts
@@ -105,12 +107,16 @@ class Notes:
 
     def __init__(self) -> None:
         self.kept: list[tuple[Any, ...]] = []
+        self.told: list[tuple[datetime, int]] = []
         self.refuses = False
         self.fault: Exception | None = None
 
-    async def remember(self, tenant: str, session_id: str, user_id: str | None, label: str, value: str) -> bool:
+    async def remember(
+        self, tenant: str, session_id: str, user_id: str | None, label: str, value: str, *, told_at: datetime, seq: int
+    ) -> bool:
         if self.fault:
             raise self.fault
+        self.told.append((told_at, seq))
         if not self.refuses:
             self.kept.append((tenant, session_id, user_id, label, value))
         return not self.refuses
@@ -287,7 +293,7 @@ async def test_what_is_remembered_has_bounds(label: str, value: str, taken: bool
 @pytest.mark.parametrize(
     ("texts", "value", "kept"),
     [
-        (["My name is Ann Lee."], "Ann Lee", True), (["I'm ANN, (lee)!"], "ann lee", True), (["Lee", "and Ann"], "Ann Lee", True),
+        (["My name is Ann Lee."], "Ann Lee", True), (["I'm ANN, (lee)!"], "ann lee", True), (["Lee", "and Ann"], "Ann Lee", False),
         (["Ａnn straße"], "Ann STRASSE", True), (["Write to ann@mail.example"], "ann@mail.example", True),
         (["My name is Ann."], "Ann Lee", False), (["My name is Anna"], "Ann", False), (["Hello"], "administrator", False),
         (["My order is A-1042"], "A-1043", False), (["Hello!"], "!", False),
@@ -299,6 +305,30 @@ async def test_only_the_customers_own_words_are_remembered(texts: list[str], val
     result = await desk.run("remember", f'{{"label": "note", "value": "{value}"}}')
     assert (not result.failed, len(desk.notes.kept)) == (kept, kept)
     assert kept or "only what the customer wrote" in result.text
+
+
+@pytest.mark.parametrize(
+    ("texts", "seq"),
+    [
+        (["I live in Bremen.", "Hello", "Where is it?"], 1), (["In Bremen", "In Bremen, yes", "Where is it?"], 2),
+        (["In Bremen", "It is Bremen", "Bremen"], 3), (["New York", "not York", "New?"], 1),
+    ],
+    ids=range(4),
+)  # fmt: skip
+async def test_what_is_remembered_was_told_by_the_newest_message_with_all_its_words(texts: list[str], seq: int) -> None:
+    desk = said(*texts)
+    for where in ("history", "questions"):
+        desk.context[where] = [replace(one, timestamp=NOON + timedelta(days=one.seq)) for one in desk.context[where]]
+    value = "New York" if "York" in texts[0] else "Bremen"
+    assert not (await desk.run("remember", f'{{"label": "city", "value": "{value}"}}')).failed
+    assert desk.notes.told == [(NOON + timedelta(days=seq), seq)]
+
+
+async def test_what_others_repeat_is_no_newer() -> None:
+    desk = said("I live in Bremen.", "Where is my order?")
+    desk.context["history"].append(message("You live in Bremen.", seq=2, role="assistant"))
+    await desk.run("remember", '{"label": "city", "value": "Bremen"}')
+    assert desk.notes.told == [(NOON, 1)]
 
 
 @pytest.mark.parametrize("role", ["assistant", "operator", "system"])

@@ -49,7 +49,7 @@ def test_an_abstention_leaves_its_question_on_one_line() -> None:
 
 @pytest.mark.parametrize(("length", "cut"), [(MAX_QUESTION, False), (MAX_QUESTION + 1, True)])
 def test_a_question_is_bounded(length: int, cut: bool) -> None:
-    asked = unanswered(completed(abstained=True, looked_for="x" * length))
+    asked = unanswered(completed(abstained=True, looked_for="x" * (length - 1) + "?"))
     assert asked is not None
     assert len(asked.question) == 500
     assert asked.question.endswith("…") is cut
@@ -131,3 +131,33 @@ async def test_a_page_beyond_its_bounds_is_refused(limit: int, offset: int, fiel
         await Gaps(Notes()).list_gaps(ListGaps(limit=limit, offset=offset), ACME)
     assert caught.value.code == "invalid_request"
     assert caught.value.errors[0].loc == ["query", field]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Danke, das hat geholfen!",
+        "I am vegan and my password is hunter2.",
+        "That did not help.",
+        "aaaa",
+        "Still does not work",
+        "[1] [2]",
+    ],
+)
+def test_what_asks_for_nothing_is_no_gap(text: str) -> None:
+    assert unanswered(completed(abstained=True, looked_for=text)) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "do you ship to Iceland",
+        "Wie lange dauert das",
+        "y cuánto cuesta",
+        "Combien ça coûte",
+        "Iceland?",
+        "Hi, how long is it",
+    ],
+)
+def test_what_asks_for_something_is_one_with_and_without_its_mark(text: str) -> None:
+    assert unanswered(completed(abstained=True, looked_for=text)) is not None
