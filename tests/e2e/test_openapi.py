@@ -64,7 +64,12 @@ def known(system: System) -> dict[str, str]:
     answer = requests.post(path, json={"message": "How long do I have to return something?"}, timeout=60).json()
     other = requests.post(f"{system.url}/api/sessions", timeout=10).json()["session_id"]
     taken = requests.post(f"{system.url}/api/sessions/{other}/takeover", timeout=10).json()
-    return {"id": session_id, "message_id": answer["message_id"], "ticket_id": taken["escalation"]["ticket_id"], "user_id": "kim"}
+    return {
+        "id": session_id,
+        "message_id": answer["message_id"],
+        "ticket_id": taken["escalation"]["ticket_id"],
+        "user_id": "kim",
+    }
 
 
 def test_every_route_is_described() -> None:

@@ -297,7 +297,9 @@ async def test_r22_what_a_customer_tells_is_known_later_and_forgotten_with_the_s
 async def kept(system: System, session_id: str) -> int:
     connection = await asyncpg.connect(system.environment["DESKBUS_DATABASE_URL"])
     try:
-        return await connection.fetchval("select count(*) from agent.memories where told_in @> array[$1::text]", session_id)
+        return await connection.fetchval(
+            "select count(*) from agent.memories where told_in @> array[$1::text]", session_id
+        )
     finally:
         await connection.close()
 
