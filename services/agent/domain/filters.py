@@ -42,18 +42,28 @@ class Chain:
 
 # --- personal data
 
+_DIGITS = r"\+?\(?\d(?:[ ()./-]{0,3}\d){5,18}"
+# Words behind which a number is somebody's telephone, or account; `value` is what is hidden.
+_CALLED = (
+    r"(?:tele)?(?:phone|fon|fono)\w*|t[eé]l\w*|mobile?|cell\w*|handy\w*|m[oó]vil|celular|portable|fax|whatsapp|(?:call|text|reach|ring|phone) (?:me |us )?(?:back )?"
+    r"(?:on|at|under)|rufen sie mich|ruf\w* mich|erreich\w*|ll[aá]m\w*|appel\w*|my number|meine nummer|mi n[uú]mero|mon num[eé]ro|o meu n[uú]mero|il mio numero"
+)
+_BANKED = r"account|acct|konto\w*|cuenta|compte|conta|conto|sort code|routing|bank\w*|bsb|iban|passport|reisepass\w*|pasaporte|passeport|dni|tax id|steuer\w*"
 _PERSONAL = (
     ("EMAIL", re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,5}[a-z]{2,24}(?![\w@-])", re.IGNORECASE)),
     ("IBAN", re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b")),
     ("CARD", re.compile(r"(?<![\w.+-])(?:\d[ -]?){12,18}\d(?![\w-])")),
     ("SSN", re.compile(r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])")),
+    ("ACCT", re.compile(rf"\b(?:{_BANKED})\b[^\d\n]{{0,24}}(?P<value>{_DIGITS})(?!\w)", re.IGNORECASE)),
     (
         "PHONE",
         re.compile(
+            # as numbers are written with their country, as in North America, and in countries where they begin with 0
             r"(?<![\w.,#$€£+-])(?:\+\d{1,3}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d{1,4}(?:[ .-]?\d{2,4}){2,4}|\(\d{2,5}\) ?\d{3,4}[ .-]?\d{3,4}"
-            r"|\d{3}[-. ]\d{3}[-. ]\d{4})(?![\w-])"
+            r"|\d{3}[-. ]\d{3}[-. ]\d{4}|0\d(?:[ ./-]?\d){7,11})(?![\w-])"
         ),
     ),
+    ("PHONE", re.compile(rf"\b(?:{_CALLED})\b[^\d\n+(]{{0,24}}(?P<value>{_DIGITS})(?!\w)", re.IGNORECASE)),
 )
 _LEAST_DIGITS, _MOST_DIGITS = 7, 15
 _PLACEHOLDER = re.compile(r"\{\{[A-Z]{2,6}_\d{1,4}\}\}")
@@ -62,6 +72,8 @@ _PLACEHOLDER_BEGUN = re.compile(r"\{(?:\{(?:[A-Z]{0,6}(?:_(?:\d{0,4}\}?)?)?)?)?\
 
 class Redaction:
     """Takes e-mail addresses, telephone, card, account and social security numbers out of what a model is shown.
+
+    A number that is hidden for nothing does no harm: the customer and tools get it back. Names and postal addresses stay.
 
     Each value has one placeholder for as long as this lives (a turn), such as `{{EMAIL_1}}`; where the model writes it, the
     customer reads the value. Cards are checked by Luhn's formula (ISO/IEC 7812), accounts by modulus 97 (ISO 13616), so that
@@ -76,8 +88,12 @@ class Redaction:
     def redact(self, text: str) -> str:
         """Give a text with placeholders in the place of personal data."""
         for kind, pattern in _PERSONAL:
-            text = pattern.sub(lambda match, kind=kind: self._placeholder(kind, match[0]), text)
+            text = pattern.sub(lambda match, kind=kind: self._hidden(kind, match), text)
         return text
+
+    def _hidden(self, kind: str, match: re.Match[str]) -> str:
+        value = match["value"] if "value" in match.re.groupindex else match[0]
+        return match[0][: len(match[0]) - len(value)] + self._placeholder(kind, value)
 
     def restore(self, text: str) -> str:
         """Give a text with the values in the place of their placeholders; unknown placeholders stay."""

@@ -180,8 +180,23 @@ NOT_PERSONAL = [
     "Order 4111 1111 1111 1112 is late",
     "Order A-1042, 1234567890, of 2026-11-20 10:30",
     "It costs $1,299.00 for 12 months",
-    "DE00 3704 0044 0532 0130 00",
 ]
+
+
+ANNOUNCED = [
+    "my phone is 0170 1234567", "Meine Nummer ist 0170 1234567", "Rufen Sie mich an: 089/12345678",
+    "Mon numéro est 06 12 34 56 78", "Mi teléfono es 612 345 678", "call me on 07911 123456", "phone 555-0100",
+    "My account number is 12345678", "Kontonummer 532013000", "Mi cuenta es 1234 5678 90",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(len(ANNOUNCED)))
+def test_numbers_go_that_are_announced_or_written_as_at_home(number: int) -> None:
+    redaction = Redaction()
+    shown = redaction.redact(ANNOUNCED[number])
+    assert not any(sign.isdigit() for sign in shown.partition("{{")[0] + shown.partition("}}")[2])
+    assert "{{" in shown
+    assert redaction.restore(shown) == ANNOUNCED[number]
 
 
 @pytest.mark.parametrize("name", PERSONAL)
