@@ -71,9 +71,9 @@ class Workshop(Struct, frozen=True, kw_only=True):
     log: Log
     limits: Limits
     allowed_links: frozenset[str]
-    intents: Intents
     clock: Callable[[], float]
     history: int
+    intents: Intents | None = None
 
 
 class Replay:

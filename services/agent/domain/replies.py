@@ -12,9 +12,43 @@ NOTHING_FOUND = (
 )
 CLOSEST = "I'm not sure that this answers your question; it is the closest I found in our help pages: "
 
-_GREETING = "Hello! What can I help you with?"
-_THANKS = "You're welcome! Is there anything else that I can help you with?"
-_GOODBYE = "Goodbye, and thank you for writing to us!"
+_GREETING: dict[Language, str] = {
+    "en": "Hello! What can I help you with?",
+    "de": "Hallo! Wobei kann ich Ihnen helfen?",
+    "es": "¡Hola! ¿En qué le puedo ayudar?",
+    "fr": "Bonjour ! En quoi puis-je vous aider ?",
+}
+_THANKS: dict[Language, str] = {
+    "en": "You're welcome! Is there anything else that I can help you with?",
+    "de": "Gern geschehen! Kann ich Ihnen sonst noch helfen?",
+    "es": "¡De nada! ¿Le puedo ayudar en algo más?",
+    "fr": "Avec plaisir ! Puis-je vous aider pour autre chose ?",
+}
+_GOODBYE: dict[Language, str] = {
+    "en": "Goodbye, and thank you for writing to us!",
+    "de": "Auf Wiedersehen, und danke für Ihre Nachricht!",
+    "es": "¡Hasta luego, y gracias por escribirnos!",
+    "fr": "Au revoir, et merci de nous avoir écrit !",
+}
+# Words of greetings and thanks that one language has: these are too few for telling it otherwise.
+_TALK: dict[Language, tuple[str, ...]] = {
+    "de": (
+        "hallo",
+        "guten",
+        "tag",
+        "morgen",
+        "abend",
+        "danke",
+        "dank",
+        "dankeschön",
+        "vielen",
+        "tschüss",
+        "geholfen",
+        "moin",
+    ),
+    "es": ("hola", "gracias", "buenos", "buenas", "adiós", "adios", "muchas", "ayudó", "ayudado"),
+    "fr": ("bonjour", "bonsoir", "merci", "salut", "beaucoup", "aidé", "revoir"),
+}
 
 _APOLOGIES = {
     "knowledge": (
@@ -101,9 +135,13 @@ def small_talk(texts: list[str]) -> str:
     text = " ".join(texts)
     if not words.is_small_talk(text):
         return NOTHING_FOUND
-    if words.any_of(text, ("bye", "goodbye", "night")):
-        return _GOODBYE
-    return _THANKS if words.any_of(text, ("thanks", "thank", "thx", "cheers")) else _GREETING
+    language = next((language for language, some in _TALK.items() if words.any_of(text, some)), "en")
+    if words.any_of(text, ("bye", "goodbye", "night", "tschüss", "wiedersehen", "adiós", "adios", "revoir", "ciao")):
+        return _GOODBYE[language]
+    thanked = words.any_of(
+        text, ("thanks", "thank", "thx", "cheers", "danke", "dank", "dankeschön", "gracias", "merci")
+    )
+    return (_THANKS if thanked or words.tells_that_it_helped(text) else _GREETING)[language]
 
 
 def nothing_about(question: str) -> str:

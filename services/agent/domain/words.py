@@ -26,10 +26,24 @@ _SMALL_TALK = frozenset(
     """
     hi hello hey hiya howdy greetings good morning afternoon evening day night thanks thank thx cheers ok okay great
     perfect awesome cool nice bye goodbye welcome sir madam team everyone
-    hallo guten tag morgen abend danke vielen dank dankeschön tschüss hola gracias muchas buenos buenas dias días tardes noches adiós
+    hallo guten tag morgen abend danke vielen dank dankeschön tschüss hola gracias muchas buenos buenas dias días tardes noches adiós dankeschön moin wiedersehen adios
     bonjour bonsoir merci beaucoup salut ciao
     """.split()  # noqa: SIM905
 )
+
+
+# "That helped": says nothing that could be looked for. "That did not help" is no such thing.
+_HELPED = re.compile(
+    r"\b(?:(?:that|this|it)(?: really| has| just)? (?:help(?:ed|s)(?: me)?(?: a lot)?|worked|works now)|problem solved"
+    r"|das hat (?:mir )?(?:sehr |echt |wirklich )?geholfen|(?:eso|esto) me (?:ha )?ayud(?:ó|o|a|ado)(?: mucho)?|[cç]a m['’]a (?:bien |beaucoup )?aidée?)"
+    r"(?!\w)",
+    re.IGNORECASE,
+)
+
+
+def tells_that_it_helped(text: str) -> bool:
+    """Say whether a text says that an answer has helped."""
+    return _HELPED.search(text) is not None
 
 
 def words(text: str) -> list[str]:
@@ -39,7 +53,7 @@ def words(text: str) -> list[str]:
 
 def content(text: str) -> list[str]:
     """Give the stems of the words that carry what a text is about, each once, in their order."""
-    kept = (word for word in words(text) if word not in _STOP and word not in _SMALL_TALK)
+    kept = (word for word in words(_HELPED.sub(" ", text)) if word not in _STOP and word not in _SMALL_TALK)
     return list(dict.fromkeys(stem(word) for word in kept))
 
 
@@ -50,8 +64,8 @@ def stems(text: str) -> frozenset[str]:
 
 def is_small_talk(text: str) -> bool:
     """Say whether a text only greets or thanks."""
-    found = words(text)
-    return any(word in _SMALL_TALK for word in found) and not content(text)
+    talks = any(word in _SMALL_TALK for word in words(text)) or tells_that_it_helped(text)
+    return talks and not content(text)
 
 
 def any_of(text: str, wanted: Iterable[str]) -> bool:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from libs.contracts.knowledge import Source
 from services.agent.adapters.extractive import ExtractiveModel
-from services.agent.domain import extract, replies, sufficiency
+from services.agent.domain import extract, replies, sufficiency, words
 from services.agent.domain.extract import Extract, compose
 from services.agent.domain.prompt import Outcome, Prompt, cited
 
@@ -225,3 +225,28 @@ async def test_answers_run_side_by_side() -> None:
     first, second = await asyncio.gather(one("return something?"), one("do you take paypal?"))
     assert "30 days" in first
     assert "PayPal" in second
+
+
+@pytest.mark.parametrize(
+    ("text", "reply"),
+    [
+        ("Danke, das hat geholfen!", "Gern geschehen"),
+        ("Gracias, eso me ayudó", "¡De nada"),
+        ("Merci, ça m'a aidé !", "Avec plaisir"),
+        ("Hola", "¡Hola!"),
+        ("Bonjour", "Bonjour !"),
+        ("Hallo", "Hallo!"),
+        ("That helped, thanks", "You're welcome"),
+        ("tschüss", "Auf Wiedersehen"),
+    ],
+)
+def test_small_talk_is_answered_in_its_language(text: str, reply: str) -> None:
+    assert replies.small_talk([text]).startswith(reply)
+    assert words.is_small_talk(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["Das hat mir nicht geholfen.", "That did not help", "It helped. How long is it valid?"]
+)
+def test_what_did_not_help_is_no_small_talk(text: str) -> None:
+    assert not words.is_small_talk(text)
