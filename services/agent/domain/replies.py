@@ -135,13 +135,20 @@ def small_talk(texts: list[str]) -> str:
     text = " ".join(texts)
     if not words.is_small_talk(text):
         return NOTHING_FOUND
-    language = next((language for language, some in _TALK.items() if words.any_of(text, some)), "en")
+    language = _talk_language(text)
     if words.any_of(text, ("bye", "goodbye", "night", "tschüss", "wiedersehen", "adiós", "adios", "revoir", "ciao")):
         return _GOODBYE[language]
     thanked = words.any_of(
         text, ("thanks", "thank", "thx", "cheers", "danke", "dank", "dankeschön", "gracias", "merci")
     )
     return (_THANKS if thanked or words.tells_that_it_helped(text) else _GREETING)[language]
+
+
+def _talk_language(text: str) -> Language:
+    for language, some in _TALK.items():
+        if words.any_of(text, some):
+            return language
+    return "en"
 
 
 def nothing_about(question: str) -> str:
