@@ -231,7 +231,7 @@ async def test_an_abstention_is_noted_once_and_an_answer_is_not(bus: NatsBus) ->
     for _ in range(3):
         await desk.tell("sess_1", ICELAND, turn="turn_1")
     await desk.tell("sess_1", "an answer", abstained=False)
-    await desk.tell("sess_1", "x" * (MAX_QUESTION + 1))
+    await desk.tell("sess_1", "x" * (MAX_QUESTION + 1) + "?")
     await desk.tell("sess_2", "do you ship to iceland", 2)
     [most, other] = await desk.wait_for(("do you ship to iceland", 2), ("x" * (MAX_QUESTION - 1) + "…", 1))
     assert (most.first_asked_at, most.last_asked_at) == (at(0), at(2))
@@ -260,8 +260,8 @@ async def test_r42_a_deleted_session_leaves_nothing_also_where_its_answer_is_hea
     await desk.delete(session)
     await desk.wait_for((ICELAND, 1))
     await desk.tell(session, f"Where is {canary} now?")
-    await desk.tell(mint("sess"), "heard of after it")
-    await until_listed(desk, "heard of after it")
+    await desk.tell(mint("sess"), "heard of after it?")
+    await until_listed(desk, "heard of after it?")
     assert "canary" not in str(await desk.gaps())
     # what the session service would have purged is its own; of the knowledge service only the mark may stay
     places = [place for place in await remains(knowledge.environment, [canary, session]) if "nats: EVENTS" not in place]

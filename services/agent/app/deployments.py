@@ -73,7 +73,7 @@ class Deployments:
             ModelFault: `models_unavailable`: all failed before the first text; else what ended the text that was given.
             BudgetExhausted: a call would pass a budget.
         """
-        asking = _Asking(self._deployments[self._first(spending.attempt) :], self._times)
+        asking = _Asking(self._in_order(spending.attempt), self._times)
         while (deployment := asking.next(self._chances.clock())) is not None:
             call = await self._begin(*deployment, request, spending)
             try:
@@ -97,15 +97,16 @@ class Deployments:
         self._log.warning("models_unavailable", code=asking.code, calls=asking.calls)
         raise ModelFault("models_unavailable")
 
-    def _first(self, attempt: int) -> int:
-        """Say which deployment a turn's attempt begins with; behind the last one where none is to be asked.
+    def _in_order(self, attempt: int) -> list[Deployment]:
+        """Give the deployments as a turn's attempt asks them; none in the last one.
 
-        An attempt before it broke off in the middle: somebody else is asked, and in the last attempt nobody, so that a
+        An attempt before it broke off in the middle: somebody else is asked first, and in the end nobody, so that a
         customer whom every model leaves in the middle of a sentence is not left without an answer.
         """
         if attempt >= _LAST_ATTEMPT:
-            return len(self._deployments)
-        return min(attempt, len(self._deployments)) - 1
+            return []
+        first = (attempt - 1) % len(self._deployments)
+        return [*self._deployments[first:], *self._deployments[:first]]
 
     async def probe(self) -> str:
         """Say which models there are and how their breakers stand."""

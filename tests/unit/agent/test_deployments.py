@@ -177,13 +177,18 @@ async def test_after_the_retry_the_fallbacks_are_asked_once_each() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("attempt", "asked"), [(1, "one"), (2, "two"), (3, "three"), (4, "three")])
+@pytest.mark.parametrize(("attempt", "asked"), [(1, "one"), (2, "two"), (3, "three"), (4, "one")])
 async def test_a_later_attempt_begins_with_the_next_model(attempt: int, asked: str) -> None:
     """The attempt before it broke off in the middle."""
     models = [Model(name, ["a", END]) for name in ("one", "two", "three")]
     world = World(*models, purse=Purse(attempt=attempt))
     await world.all()
     assert [model.name for model in models if model.calls] == [asked]
+
+
+async def test_a_later_attempt_asks_the_first_model_again_where_the_next_cannot() -> None:
+    world = World(Model("one", ["a", END]), Model("two", [fault("model_unreachable")]), purse=Purse(attempt=2))
+    assert (await world.all())[-1] == ChatEnd(usage=USAGE, model="one")
 
 
 async def test_the_last_attempt_asks_no_model() -> None:
