@@ -40,6 +40,8 @@ _WINDOW = 24
 # A concept makes a pair with the next so many.
 _NEAR = 3
 _SHORTEST_STEM, _LONGEST_STEM = 3, 16
+# Of a text that is read at all: letters, and their share of its signs.
+_LEAST_LETTERS, _LEAST_SHARE = 3, 0.6
 _SHOUTED = 0.6
 
 _SENTENCE = re.compile(r"[^.!?;\n]+[.!?;]*|[.!?;]+")
@@ -87,6 +89,13 @@ class Reading(Struct, frozen=True):
     pieces: list[tuple[str, dict[Label, float]]]
 
 
+def _is_prose(text: str) -> bool:
+    """Say whether a text is made of words: order numbers, codes and amounts say nothing about what their sender wants."""
+    signs = [sign for sign in bounded(text) if not sign.isspace()]
+    letters = sum(sign.isalpha() for sign in signs)
+    return letters >= _LEAST_LETTERS and letters >= _LEAST_SHARE * len(signs)
+
+
 class Intents:
     """The classifier; the same text always gives the same."""
 
@@ -106,7 +115,7 @@ class Intents:
         """Read a message as a whole and piece by piece."""
         sentences = [(sentence, tokens(sentence)) for sentence in _SENTENCE.findall(bounded(text))]
         sentences = [(sentence, found) for sentence, found in sentences if found]
-        if not any(token[0].isalnum() for _, found in sentences for token in found):
+        if not sentences or not _is_prose(text):
             return Reading({label: float(label == "none") for label in LABELS}, [])
         heard = [(sentence, found, features(found)) for sentence, found in sentences]
         shout = _shout(text)

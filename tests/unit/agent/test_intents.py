@@ -210,3 +210,20 @@ def _shared() -> Intents:
     if not _KEPT:
         _KEPT.append(read_intents())
     return _KEPT[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "123 456",
+        "A-1042",
+        "0 0 0",
+        "#77 123-456",
+        "[x=1] [y=2]",
+        "17 [tokens=6000] [interval=0] [first=0]",
+        "2026-11-20 10:30",
+        "$5.99",
+    ],
+)
+def test_numbers_and_codes_call_nobody(text: str) -> None:
+    assert escalation.decide([message(text)], [], read_intents()) is None
