@@ -317,10 +317,18 @@ async def test_a_reader_that_is_far_behind_is_resynced_and_right_in_the_end(one:
                 assert (await sending)[0] == 200
             last = asyncio.create_task(one.send(session_id, "the last [tokens=100] [interval=5] [first=0]"))
             while not last.done() or not slow.of("resync"):
-                assert await slow.read(65536), (slow.close_code, [f["type"] for f in slow.frames][-5:], slow.of("error")[-1:])
+                assert await slow.read(65536), (
+                    slow.close_code,
+                    [f["type"] for f in slow.frames][-5:],
+                    slow.of("error")[-1:],
+                )
             _, answer, _ = await last
             while not any(frame["message"]["id"] == answer["message_id"] for frame in slow.of("complete")):
-                assert await slow.read(65536), (slow.close_code, [f["type"] for f in slow.frames][-5:], slow.of("error")[-1:])
+                assert await slow.read(65536), (
+                    slow.close_code,
+                    [f["type"] for f in slow.frames][-5:],
+                    slow.of("error")[-1:],
+                )
     place = max(index for index, frame in enumerate(slow.frames) if frame["type"] == "resync")
     resync = slow.frames[place]
     every = await stored(one, session_id)
