@@ -103,7 +103,7 @@ async def test_cancelling_twice_at_once_gives_one_end(client: Client) -> None:
 
 async def test_a_further_message_is_answered_by_the_next_turn(client: Client, supersedes: bool) -> None:
     session_id = await client.create()
-    first = await sending(client, session_id, "[tokens=150] [interval=10] [first=0]")
+    first = await sending(client, session_id, "[tokens=400] [interval=10] [first=0]")
     second = asyncio.create_task(client.send(session_id, "and this?"))
     (_, one, _), (_, two, _) = await asyncio.wait_for(asyncio.gather(first, second), 20)
     roles = [message["role"] for message in (await client.history(session_id))["messages"]]

@@ -294,10 +294,11 @@ async def test_the_agent_answers_what_nobody_answered(system: System, bus: NatsB
 
 async def test_a_question_that_an_operator_took_and_left_is_answered_after_all(system: System, bus: NatsBus) -> None:
     async with Talk.at(system.url, bus) as talk:
-        await talk.socket.send("one [tokens=60] [interval=20] [first=0]")
+        # Longer than a busy machine takes to take over, so that the question is open then.
+        await talk.socket.send("one [tokens=4000] [interval=5] [first=0]")
         await talk.until(lambda: talk.seen("text"))
         await talk.take_over()
-        await talk.socket.send("two")
+        await talk.socket.send("two [tokens=5] [interval=0] [first=0]")
         await talk.until(lambda: len(talk.seen("acknowledged")) == 2)
         await talk.release(answer=True)
         await talk.until(lambda: talk.seen("complete"))

@@ -161,7 +161,7 @@ async def test_a_turn_over_the_bus(peers: Peers, start: Callable[..., System]) -
 
 async def test_a_snapshot_of_the_instance_that_runs_the_turn(peers: Peers, start: Callable[..., System]) -> None:
     start(model="scripted")
-    turn_id = await peers.ask(2, "[tokens=40][interval=20][first=0]")
+    turn_id = await peers.ask(2, "[tokens=160][interval=20][first=0]")
     await until(lambda: len(peers.text(turn_id).split()) >= 10)
     told_before = peers.text(turn_id)
     snapshot = await peers.bus.call(bus_map.SNAPSHOT, AskSnapshot(turn_id), tenant=TENANT, key=peers.agent_id)
@@ -170,7 +170,7 @@ async def test_a_snapshot_of_the_instance_that_runs_the_turn(peers: Peers, start
     assert snapshot.sources is not None
     await until(lambda: turn_id in peers.completed)
     assert peers.completed[turn_id].answer.content.startswith(snapshot.text)
-    assert len(peers.completed[turn_id].answer.content.split()) == 40
+    assert len(peers.completed[turn_id].answer.content.split()) == 160
 
 
 async def test_a_lost_lease_silences_the_attempt(peers: Peers, start: Callable[..., System]) -> None:
@@ -241,7 +241,7 @@ async def test_many_turns_are_claimed_quickly_and_all_are_right(peers: Peers, st
 
 async def test_a_stopping_agent_finishes_its_turn(peers: Peers, start: Callable[..., System]) -> None:
     system = start(model="scripted")
-    turn_id = await peers.ask(4, "[tokens=40][interval=20][first=0]")
+    turn_id = await peers.ask(4, "[tokens=160][interval=20][first=0]")
     await until(lambda: peers.text(turn_id))
     system.signal("agent", signal.SIGTERM)
     await until(lambda: "draining" in system.log("agent"))
