@@ -108,13 +108,16 @@ async def besiege(
 
 @asynccontextmanager
 async def _at_work(job: Job) -> AsyncIterator[dict[str, int]]:
-    """Let hostile clients work; what they did is known when they have ended."""
+    """Let hostile clients work, from when all slow readers are there; what they did is known when they have ended."""
     did: dict[str, int] = {}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.chaos.hostile", msgspec.json.encode(job).decode(), cwd=ROOT,
         env=clean_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
     )  # fmt: skip
     try:
+        async with asyncio.timeout(60):
+            assert process.stdout is not None
+            await process.stdout.readline()
         yield did
     finally:
         try:
