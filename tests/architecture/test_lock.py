@@ -13,6 +13,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 # import name -> distribution, where they differ
 DISTRIBUTIONS = {
     "charset_normalizer": "charset-normalizer",
+    "py_rust_stemmers": "py-rust-stemmers",
     "nats": "nats-py",
     "ulid": "python-ulid",
     "qdrant_edge": "qdrant-edge-py",
