@@ -22,6 +22,7 @@ from deploy.local.services import Backoff, Plan, Process, Step, Unit, in_words
 from deploy.local.state import Entry, State
 
 LEFTOVER_PATIENCE = 5.0
+EX_CONFIG = 78  # a service's settings cannot be used (libs.runtime.service): another try would end the same way
 NOT_READY_NOTICE = 15.0  # seconds between words about why it is not ready yet
 
 
@@ -164,8 +165,9 @@ class Supervisor:
                 return
             pause = unit.backoff.after(time.time() - unit.process.since)
             what = f"{name} {in_words(code)}"
-            if not self._state.ready and unit.backoff.failures >= self._plan.deaths_before_ready:
-                self._give_up(self._last_words(f"{what}, {unit.backoff.failures} times", unit.process))
+            if not self._state.ready and (code == EX_CONFIG or unit.backoff.failures >= self._plan.deaths_before_ready):
+                times = "settings cannot be used" if code == EX_CONFIG else f"{unit.backoff.failures} times"
+                self._give_up(self._last_words(f"{what}, {times}", unit.process))
                 return
             self._journal.say(f"{what}, starting it again in {pause:.1f} s")
             unit.restarts += 1

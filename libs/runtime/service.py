@@ -13,6 +13,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import TypeVar, cast
 
 import structlog
+from msgspec import Struct
 
 from libs.contracts.context import Context
 from libs.contracts.errors import DeskError
@@ -30,11 +31,17 @@ S = TypeVar("S", bound=CommonSettings)
 Build = Callable[["Scope", S], Awaitable[None]]
 
 VERSION = "0.1.0"
+# How a process ends whose settings cannot be used: EX_CONFIG of BSD's sysexits.h. Supervisors need not start it again.
+EXIT_SETTINGS = 78
 _CANCEL_AGAIN_S = 1.0
 
 
 class NotReady(Exception):
     """A start-up check that the service cannot do without has failed."""
+
+
+class Unusable(NotReady):
+    """Settings, or a file that they name, cannot be used: to start the service again does not help before they are mended."""
 
 
 class Scope:
@@ -157,22 +164,25 @@ def _shown(result: CheckResult) -> str:
 
 
 def run(name: str, kind: type[S], build: Build[S]) -> None:
-    """Run a service until it is told to stop; leaves the process with 0, or with 1 and the reason on its last line."""
+    """Run a service until it is told to stop; leaves the process with 0, or with the reason on its last line.
+
+    Then it leaves with 78 where settings cannot be used, and with 1 for every other reason.
+    """
     try:
         settings = load(kind)
         instance = mint(name)
         log = logs.configure(settings, name, instance)
     except BadSettings as fault:
         print(fault, file=sys.stderr)
-        sys.exit(2)
+        sys.exit(EXIT_SETTINGS)
     for sentence in unknown_names(known_names(), os.environ):
         log.warning("unknown_setting", detail=sentence)
     scope_build = _with_operations(build, settings)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         fault = runner.run(_main(Scope(name, instance, log), scope_build))
     if fault:
-        log.error("cannot_go_on", service=name, reason=fault)
-        sys.exit(1)
+        log.error("cannot_go_on", service=name, reason=fault.reason)
+        sys.exit(fault.code)
 
 
 def _with_operations(build: Build[S], settings: S) -> Callable[[Scope], Awaitable[None]]:
@@ -194,8 +204,8 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-async def _main(scope: Scope, build: Callable[[Scope], Awaitable[None]]) -> str | None:
-    """Live; give the reason where it ended badly."""
+async def _main(scope: Scope, build: Callable[[Scope], Awaitable[None]]) -> "_Fault | None":
+    """Live; say how it ended where it ended badly."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -204,17 +214,24 @@ async def _main(scope: Scope, build: Callable[[Scope], Awaitable[None]]) -> str 
     try:
         await scope.live(build, stop)
     except (BaseExceptionGroup, Exception) as error:
-        return _reason(scope.log, error)
+        return _fault(scope.log, error)
     return None
 
 
-def _reason(log: logs.Logger, error: BaseException) -> str:
-    """Give an operator's sentence for what ended the service; what is not expected is logged whole."""
+class _Fault(Struct, frozen=True):
+    """What ended a service, in an operator's sentence, and the process's exit code."""
+
+    reason: str
+    code: int = 1
+
+
+def _fault(log: logs.Logger, error: BaseException) -> _Fault:
+    """Say what ended the service; what is not expected is logged whole."""
     if isinstance(error, BaseExceptionGroup):
-        return _reason(log, cast("BaseExceptionGroup[BaseException]", error).exceptions[0])
+        return _fault(log, cast("BaseExceptionGroup[BaseException]", error).exceptions[0])
     if isinstance(error, NotReady):
-        return str(error)
+        return _Fault(str(error), EXIT_SETTINGS if isinstance(error, Unusable) else 1)
     if isinstance(error, DeskError):
-        return error.detail
+        return _Fault(error.detail)
     log.error("crashed", exc_info=error)
-    return f"{type(error).__name__}: {error}"
+    return _Fault(f"{type(error).__name__}: {error}")

@@ -10,7 +10,7 @@ from libs.runtime.ids import mint
 from libs.runtime.metrics import merged, own_text
 from libs.runtime.nats import NatsBus
 from libs.runtime.rate_limits import RateLimiter
-from libs.runtime.service import NotReady, Scope
+from libs.runtime.service import Scope, Unusable
 
 from .adapters.connections import Connections
 from .adapters.docs import Docs
@@ -53,7 +53,7 @@ TENANT = "default"
 async def build(scope: Scope, settings: Settings) -> None:
     """Wire the gateway."""
     if settings.unsafe:
-        raise NotReady(settings.unsafe)
+        raise Unusable(settings.unsafe)
     bus = await scope.enter("nats", NatsBus.connect(settings.nats_url, scope.instance))
     scope.check("NATS", bus.ping)
     limiter = await scope.enter("redis", RateLimiter.connect(settings.redis_url))

@@ -256,6 +256,11 @@ def test_started_in_the_background(tmp_path: Path):
             {"WORKER": "print('no database: make one'); raise SystemExit(3)"},
             ["worker ended with code 3, 4 times", "no database"],
         ),
+        # Settings that cannot be used are no better at a second try: the first is the last.
+        (
+            {"WORKER": "print('DESKBUS_MODEL: no such model'); raise SystemExit(78)"},
+            ["worker ended with code 78, settings cannot be used; its last words:", "  DESKBUS_MODEL: no such model"],
+        ),
         (
             {"STEP": "raise SystemExit('the weights are missing')"},
             ["model ended with code 1", "the weights are missing"],
@@ -276,6 +281,25 @@ def test_a_system_that_cannot_start_says_why_and_leaves_nothing(tmp_path: Path, 
         )
     assert done.returncode == 1, done
     assert all(word in done.stdout for word in words), done.stdout
+    assert ("starting it again" in done.stdout) == ("raise SystemExit(3)" in more.get("WORKER", ""))
     assert "Traceback" not in done.stdout + done.stderr
     assert time.monotonic() - begun < 12
     assert not Lock(tmp_path / "data").held
+
+
+def test_settings_that_become_unusable_while_the_system_runs_do_not_end_it(tmp_path: Path):
+    """The file that a service reads may be mended; what else runs goes on meanwhile."""
+    folder, broken = tmp_path / "data", tmp_path / "broken"
+    worker = (
+        "import os, sys, time; print('worker with', os.environ['DESKBUS_FOUND'])\n"
+        f"sys.exit(78) if os.path.exists({str(broken)!r}) else time.sleep(600)"
+    )
+    with running(folder, WORKER=worker):
+        broken.touch()
+        os.kill(entry(folder, "worker").pid, signal.SIGKILL)
+        assert wait_until(
+            lambda: "worker ended with code 78, starting it again" in (tmp_path / "output").read_text(), 5
+        )
+        broken.unlink()
+        assert wait_until(lambda: entry(folder, "worker").restarts > 1 and entry(folder, "worker").identity.lives, 10)
+        assert State.read(folder).ready

@@ -3,10 +3,11 @@
 from libs.contracts import session as told
 from libs.contracts.context import Context
 from libs.contracts.errors import Conflict, NotFound
-from libs.contracts.ids import MESSAGE, TURN
+from libs.contracts.ids import TURN
 from libs.runtime.clock import now
 from libs.runtime.ids import mint
 
+from ..domain.change import FreshIds
 from ..domain.conversation import Conversation
 from ..domain.decisions import to_be_answered
 from ..domain.session import SessionState
@@ -96,7 +97,7 @@ class Turns(UseCases):
             conversation.check_fence(turn, request.attempt)
             if turn.cancelling or turn.expired or (request.counted and turn.exhausted):
                 code = "turn_expired" if turn.expired else request.code
-                message = conversation.fail(mint(MESSAGE), code)
+                message = conversation.fail(await self._ids(records, conversation), code)
                 conversation.go_on(mint(TURN))
                 await records.save(conversation)
             else:
@@ -122,7 +123,7 @@ class Turns(UseCases):
                 if request.turn_id and not await records.has_turn(ctx.key, request.turn_id):
                     raise _turn_not_found()
                 return told.Cancellation(state="idle", turn_id=request.turn_id)
-            state = conversation.cancel(mint(MESSAGE))
+            state = conversation.cancel(await self._ids(records, conversation))
             conversation.go_on(mint(TURN))
             await records.save(conversation)
         await self._herald.tell(conversation)
@@ -162,11 +163,17 @@ class Turns(UseCases):
 
     async def _seal(self, records: Records, conversation: Conversation) -> bool:
         turn = conversation.turn
-        if turn is None or not conversation.seal(mint(MESSAGE)):
+        if turn is None or not conversation.seal(await self._ids(records, conversation)):
             return False
         conversation.go_on(mint(TURN))
         await records.save(conversation)
         return True
+
+    async def _ids(self, records: Records, conversation: Conversation) -> FreshIds:
+        """Mint ids; of a turn that may end with a person, its ticket's background is loaded."""
+        if conversation.turn and conversation.turn.may_have_acted:
+            conversation.background = await records.for_hand_over(conversation.state.session_id)
+        return fresh_ids()
 
     async def _lock_turn(self, records: Records, turn_id: str, ctx: Context) -> tuple[Conversation, Turn]:
         found = await records.lock_by_turn(ctx.tenant, turn_id, now())

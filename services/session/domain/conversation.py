@@ -16,7 +16,7 @@ from libs.contracts.errors import Conflict, Malformed, NotFound
 from .change import FreshIds
 from .control import Control
 from .decisions import ROLE, Decision
-from .turn import FAILED_ANSWER, Turn, TurnPolicy
+from .turn import FAILED_ANSWER, UNCONFIRMED, UNCONFIRMED_ANSWER, Turn, TurnPolicy
 
 
 class NewMessage(Struct, kw_only=True):
@@ -216,29 +216,36 @@ class Conversation(Control):
             metadata=metadata,
         )
 
-    def cancel(self, message_id: str) -> Literal["cancelling", "cancelled"]:
+    def cancel(self, ids: FreshIds) -> Literal["cancelling", "cancelled"]:
         """Call the open turn off: its agent has a moment to say how far it came; without one it is over at once."""
         assert self.turn is not None  # noqa: S101 - callers have looked
         if not self.turn.held or self.turn.overdue:
             self._revoke(self.turn)
-            self._call_off(message_id, told.Answer(content=""))
+            self._call_off_unheard(ids)
             return "cancelled"
         self.turn.cancelling = True
         self.called_off = self.turn
         self._revoke(self.turn, wanted=True)
         return "cancelling"
 
-    def seal(self, message_id: str) -> bool:
+    def seal(self, ids: FreshIds) -> bool:
         """Settle the open turn where nobody is going to answer it any more; False where somebody may."""
         turn = self.turn
         if turn is None or not turn.to_be_sealed:
             return False
         if turn.cancelling:
             self._revoke(turn)
-            self._call_off(message_id, told.Answer(content=""))
+            self._call_off_unheard(ids)
         else:
-            self.fail(message_id, "turn_expired" if turn.expired else "agent_lost")
+            self.fail(ids, "turn_expired" if turn.expired else "agent_lost")
         return True
+
+    def _call_off_unheard(self, ids: FreshIds) -> told.Message:
+        """Call the open turn off without an agent's word; where an allowed action may have been done, a person finds out."""
+        assert self.turn is not None  # noqa: S101 - callers have looked
+        if self.turn.may_have_acted:
+            return self.complete(told.Answer(content=UNCONFIRMED_ANSWER, escalation=UNCONFIRMED), ids)
+        return self._call_off(ids.message_id, told.Answer(content=""))
 
     def _call_off(self, message_id: str, answer: told.Answer) -> told.Message:
         turn = self._settle("cancelled")
@@ -252,15 +259,19 @@ class Conversation(Control):
         )  # fmt: skip
         return message
 
-    def fail(self, message_id: str, code: str) -> told.Message:
-        """Give the open turn up, and say so to the customer; one that was called off is cancelled instead."""
+    def fail(self, ids: FreshIds, code: str) -> told.Message:
+        """Give the open turn up, and say so to the customer; one that was called off is cancelled instead.
+
+        One in which an allowed action may have been done goes to a person.
+        """
         assert self.turn is not None  # noqa: S101 - callers have checked the fence
-        if self.turn.cancelling:
-            return self._call_off(message_id, told.Answer(content=""))
+        if self.turn.cancelling or self.turn.may_have_acted:
+            self._revoke(self.turn)
+            return self._call_off_unheard(ids)
         turn = self._settle("failed")
         self._revoke(turn)
         message = told.Message(
-            id=message_id,
+            id=ids.message_id,
             seq=self.state.last_seq + 1,
             role="assistant",
             status="failed",

@@ -5,11 +5,19 @@ from typing import Literal
 
 from msgspec import Struct
 
+from libs.contracts.session import Escalation
+
 MAX_ATTEMPTS = 5
 # An agent is given the last of the messages that a turn answers: all of a long wait need not fit into one reply.
 MOST_QUESTIONS = 20
 MOST_DECISIONS = 50  # of colleagues, beside these
 CANCEL_S = 1.0  # that an agent has to say how far it came with an answer that was called off
+# An allowed action may have been carried out, and no agent is there to say so.
+UNCONFIRMED_ANSWER = (
+    "It is not certain whether this was carried out. A colleague will find out and get back to you here."
+)
+UNCONFIRMED = Escalation(reasons=["action_unconfirmed"], priority="high")
+
 FAILED_ANSWER = (
     "I'm sorry, something went wrong on our side and I couldn't finish this answer. "
     "Please send your question again in a moment, or ask to talk to a person."
@@ -75,6 +83,11 @@ class Turn(Struct, kw_only=True):
     def open(self) -> bool:
         """Whether it is still to be answered."""
         return self.status in ("queued", "running")
+
+    @property
+    def may_have_acted(self) -> bool:
+        """Whether what a colleague has allowed may have been carried out, wholly or in part."""
+        return self.acting and self.attempt > 0
 
     @property
     def gives_way(self) -> bool:

@@ -166,7 +166,7 @@ def test_an_answer_that_escalates_hands_over_once() -> None:
 
 def test_giving_up_says_so_to_the_customer() -> None:
     conversation = Conversation(state(), NOON, running(attempt=MAX_ATTEMPTS))
-    stored = conversation.fail("msg_a", "agent_lost")
+    stored = conversation.fail(IDS, "agent_lost")
     assert (stored.content, stored.status, stored.confidence) == (FAILED_ANSWER, "failed", 0.0)
     assert conversation.state.status == "active"
 
@@ -182,7 +182,7 @@ def test_attempts_are_limited_and_drained_ones_do_not_count(attempt: int, spared
 def test_what_nobody_holds_is_called_off_at_once() -> None:
     for turn in (queued(), queued(joinable=True), running(held=False), running(cancelling=True, overdue=True)):
         conversation = Conversation(state(last_seq=1), NOON, turn)
-        assert conversation.cancel("msg_a") == "cancelled"
+        assert conversation.cancel(IDS) == "cancelled"
         [stored] = conversation.messages
         assert (stored.role, stored.status, stored.content, stored.turn_id) == ("assistant", "cancelled", "", "turn_1")
         assert names(conversation) == ["message_added", "turn_cancelled"]
@@ -196,7 +196,7 @@ def test_what_nobody_holds_is_called_off_at_once() -> None:
 def test_what_an_agent_holds_is_given_a_moment_however_often_it_is_asked() -> None:
     conversation = Conversation(state(last_seq=1), NOON, running())
     for _ in range(2):
-        assert conversation.cancel("msg_a") == "cancelling"
+        assert conversation.cancel(IDS) == "cancelling"
         assert conversation.called_off is conversation.turn
         assert conversation.revoked is not None
         assert (conversation.revoked.agent_id, conversation.revoked.attempt) == ("agent_1", 1)
@@ -225,7 +225,7 @@ def test_a_wish_for_a_person_is_honoured_whatever_was_called_off() -> None:
 
 def test_a_failure_of_what_was_called_off_is_a_cancellation() -> None:
     conversation = Conversation(state(last_seq=1), NOON, running(attempt=MAX_ATTEMPTS, cancelling=True))
-    assert conversation.fail("msg_a", "model_failed").status == "cancelled"
+    assert conversation.fail(IDS, "model_failed").status == "cancelled"
     assert names(conversation) == ["message_added", "turn_cancelled"]
 
 
@@ -241,17 +241,17 @@ def test_a_failure_of_what_was_called_off_is_a_cancellation() -> None:
 )  # fmt: skip
 def test_what_somebody_may_still_answer_is_not_sealed(turn: object) -> None:
     conversation = Conversation(state(), NOON, replace(turn))
-    assert not conversation.seal("msg_a")
+    assert not conversation.seal(IDS)
     assert (conversation.settled, conversation.events) == (None, [])
 
 
 def test_no_turn_is_not_sealed() -> None:
-    assert not Conversation(state(), NOON).seal("msg_a")
+    assert not Conversation(state(), NOON).seal(IDS)
 
 
 def test_a_turn_whose_agent_does_not_say_how_far_it_came_is_sealed_empty() -> None:
     conversation = Conversation(state(last_seq=1), NOON, running(cancelling=True, overdue=True))
-    assert conversation.seal("msg_a")
+    assert conversation.seal(IDS)
     [stored] = conversation.messages
     assert (stored.status, stored.content) == ("cancelled", "")
     assert conversation.revoked is not None
@@ -267,7 +267,7 @@ def test_a_turn_whose_agent_does_not_say_how_far_it_came_is_sealed_empty() -> No
 )  # fmt: skip
 def test_a_turn_that_nobody_will_answer_is_sealed_with_an_honest_message(turn: object, code: str) -> None:
     conversation = Conversation(state(last_seq=1), NOON, replace(turn))
-    assert conversation.seal("msg_a")
+    assert conversation.seal(IDS)
     told_of = payload(conversation, "turn_failed")
     assert isinstance(told_of, told.TurnFailed)
     assert (told_of.code, told_of.message.content) == (code, FAILED_ANSWER)

@@ -6,7 +6,7 @@ from libs.contracts import session as told
 from libs.contracts.errors import Malformed, NotFound
 from services.session.domain.conversation import Conversation
 from services.session.domain.decisions import decision_of, is_allowed, to_be_answered
-from services.session.domain.turn import MOST_DECISIONS, MOST_QUESTIONS
+from services.session.domain.turn import MOST_DECISIONS, MOST_QUESTIONS, UNCONFIRMED_ANSWER, Turn
 from tests.unit.session.given import (
     IDS,
     NOON,
@@ -197,3 +197,27 @@ def test_of_many_questions_the_last_are_given_and_the_decisions_before_them(more
 def test_decisions_are_bounded_too(more: int) -> None:
     questions = [said(seq, "system") for seq in range(1, MOST_DECISIONS + 1 + more)]
     assert [each.seq for each in to_be_answered(questions)] == list(range(1 + more, MOST_DECISIONS + 1 + more))
+
+
+@pytest.mark.parametrize("how", ["called off", "sealed", "failed"])
+def test_what_may_have_been_done_ends_with_a_person_where_no_agent_tells(how: str) -> None:
+    def end(turn: Turn) -> Conversation:
+        conversation = Conversation(state(last_seq=1), NOON, turn)
+        if how == "called off":
+            assert conversation.cancel(IDS) == "cancelled"
+        elif how == "sealed":
+            assert conversation.seal(IDS)
+        else:
+            conversation.fail(IDS, "agent_lost")
+        return conversation
+
+    expired = how == "sealed"
+    begun = end(running(acting=True, held=False, expired=expired))
+    assert begun.state.status == "escalated"
+    completed = payload(begun, "turn_completed")
+    assert isinstance(completed, told.TurnCompleted)
+    assert completed.ticket is not None
+    assert completed.ticket.reasons == ["action_unconfirmed"]
+    assert completed.message.content == UNCONFIRMED_ANSWER
+    assert end(running(held=False, expired=expired)).state.status == "active"  # nothing was allowed
+    assert end(running(acting=True, attempt=0, held=False, expired=expired)).state.status == "active"  # nobody began

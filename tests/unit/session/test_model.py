@@ -167,13 +167,21 @@ class AnyConversation(RuleBasedStateMachine):
     @precondition(lambda self: self.turn is not None)
     @rule()
     def cancel(self) -> None:
-        held = self.turn.held and not self.turn.overdue
-        change = self.shelf.load()
-        assert change.cancel(self.ids().message_id) == ("cancelling" if held else "cancelled")
+        held, change = self.turn.held and not self.turn.overdue, self.shelf.load()
+        acted = change.turn.may_have_acted
+        assert change.cancel(self.ids()) == ("cancelling" if held else "cancelled")
         change.go_on(self.ids().turn_id)
         self.shelf.save(change)
         if not held:
-            self.model.settle(answered=True)
+            self.ended(to_a_person=acted)
+
+    def ended(self, *, to_a_person: bool) -> None:
+        """The open turn was settled; what may have been done is for a person to find out."""
+        if to_a_person:
+            self.model.status = "escalated"  # before the turn is settled: nothing is taken up
+        self.model.settle(answered=True)
+        if to_a_person:
+            self.model.hand_to("escalated", None)
 
     # --- agents
 
@@ -203,22 +211,18 @@ class AnyConversation(RuleBasedStateMachine):
         change.go_on(self.ids().turn_id)
         self.shelf.save(change)
         assert message.status == ("cancelled" if called_off and not escalates else "complete")
-        if escalates:
-            self.model.status = "escalated"  # before the turn is settled: nothing is taken up
-            self.model.settle(answered=True)
-            self.model.hand_to("escalated", None)
-        else:
-            self.model.settle(answered=True)
+        self.ended(to_a_person=escalates)
 
     @precondition(lambda self: self.running)
     @rule()
     def fail(self) -> None:
         turn, change = self.turn, self.shelf.load()
+        acted = change.turn.may_have_acted
         if turn.exhausted or turn.cancelling or turn.expired:
-            change.fail(self.ids().message_id, "model_failed")
+            change.fail(self.ids(), "model_failed")
             change.go_on(self.ids().turn_id)
             self.shelf.save(change)
-            self.model.settle(answered=True)
+            self.ended(to_a_person=acted)
         else:
             turn.status, turn.agent_id, turn.held = "queued", None, False
 
@@ -249,11 +253,12 @@ class AnyConversation(RuleBasedStateMachine):
     @rule()
     def sweep(self) -> None:
         due, change = self.turn.to_be_sealed, self.shelf.load()
-        assert change.seal(self.ids().message_id) is due
+        acted = change.turn.may_have_acted
+        assert change.seal(self.ids()) is due
         if due:
             change.go_on(self.ids().turn_id)
             self.shelf.save(change)
-            self.model.settle(answered=True)
+            self.ended(to_a_person=acted)
 
     # --- who is in charge
 
