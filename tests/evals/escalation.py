@@ -2,7 +2,8 @@
 
 With no model: `escalation.decide` over the customers' messages of `escalation.jsonl`. The table was written and labelled
 without a look at the rules. It is in two halves, alike in language, label and kind; rules are tuned by the errors of one
-only, and the other half's are never listed.
+only, and the other half's are never listed. `escalation_blind.jsonl` was written after the training by somebody who had seen
+none of it; its errors are never listed either.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from services.agent.domain.intents import Intents
 from .report import Figure, Options, Report, Table
 
 CASES = Path(__file__).with_name("escalation.jsonl")
+BLIND = Path(__file__).with_name("escalation_blind.jsonl")
 
 Half = Literal["tuning", "held_out"]
 HALVES: tuple[Half, ...] = ("tuning", "held_out")
@@ -32,9 +34,13 @@ HALVES: tuple[Half, ...] = ("tuning", "held_out")
 AIM = 0.95
 # What is kept: a little below what was measured.
 FLOORS: dict[Half, dict[str, float]] = {
-    "tuning": {"precision": 0.97, "recall": 0.98},
-    "held_out": {"precision": 0.92, "recall": 0.89},
+    "tuning": {"precision": 0.98, "recall": 0.95},
+    "held_out": {"precision": 0.94, "recall": 0.91},
 }
+BLIND_FLOORS = {"precision": 0.89, "recall": 0.81}
+# What the blind cases call by names of their own; a hurry and money change the category, and are no reasons here.
+_NAMED = {"person": "asked_for_person", "frustration": "anger", "repeated": "unhappy_repeatedly"}
+_NO_REASONS = ("urgent", "money")
 # So many ordinary questions may call a person, at most.
 OWN_ALARMS, FAQ_ALARMS = 0.0, 2.0
 
@@ -116,23 +122,47 @@ async def run(options: Options) -> Report:
         _table("set", [*((half, of_half(decided, half)) for half in HALVES), ("both", decided)]),
         _table("language", [(name, [row for row in decided if row.case.language == name]) for name in languages]),
     ]
+    blind = decide_all(BLIND)
+    tables.append(_table("blind, by an author who saw nothing of the training", blind_sets(blind)))
     if options.errors:
         tables.append(_errors(of_half(decided, "tuning")))
-    told = [*figures(decided), *alarms(options.faq)]
+    told = [*figures(decided), *blind_figures(blind), *alarms(options.faq)]
     note = f"Aimed at in the held-out half: precision and recall of at least {AIM}."
     return Report(title="Escalation", figures=told, tables=tables, notes=[note])
 
 
-def cases() -> list[Case]:
-    """The whole table."""
-    lines = CASES.read_text(encoding="utf-8").splitlines()
-    return [msgspec.convert(json.loads(line), Case) for line in lines if line.strip()]
+def cases(path: Path = CASES) -> list[Case]:
+    """A whole table; a category of no characters is none."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines if line.strip()]
+    for row in rows:
+        row["category"] = row.get("category") or None
+        row["reasons"] = [_NAMED.get(name, name) for name in row.get("reasons", ()) if name not in _NO_REASONS]
+    return [msgspec.convert(row, Case) for row in rows]
 
 
-def decide_all() -> list[Decided]:
-    """Decide all cases."""
+def decide_all(path: Path = CASES) -> list[Decided]:
+    """Decide all cases of a table."""
     intents = read_intents()
-    return [Decided(case, _decided(case, intents)) for case in cases()]
+    return [Decided(case, _decided(case, intents)) for case in cases(path)]
+
+
+def blind_sets(decided: Sequence[Decided]) -> list[tuple[str, Sequence[Decided]]]:
+    """The blind cases as one, and by language."""
+    languages = sorted({row.case.language for row in decided})
+    by_language = [(name, [row for row in decided if row.case.language == name]) for name in languages]
+    return [("all", decided), *by_language]
+
+
+def blind_figures(decided: Sequence[Decided]) -> list[Figure]:
+    """What is told of the blind cases."""
+    counts = counted(decided)
+    return [
+        Figure(name="cases, blind", value=float(len(decided))),
+        Figure(name="precision, blind", value=counts.precision, least=BLIND_FLOORS["precision"]),
+        Figure(name="recall, blind", value=counts.recall, least=BLIND_FLOORS["recall"]),
+        Figure(name="F1, blind", value=counts.f1),
+    ]
 
 
 def of_half(decided: Sequence[Decided], half: Half) -> list[Decided]:

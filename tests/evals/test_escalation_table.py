@@ -6,8 +6,8 @@ from collections import Counter
 
 import pytest
 
-from . import escalation
-from .escalation import FLOORS, HALVES, Case, Half
+from . import escalation, train_escalation
+from .escalation import BLIND, BLIND_FLOORS, FLOORS, HALVES, Case, Half
 
 CATEGORIES = {"legal", "security", "billing", "complaint", "urgent", "general"}
 REASONS = {"asked_for_person", "legal", "safety", "security", "anger", "unhappy_repeatedly", "charged_twice"}
@@ -73,6 +73,19 @@ def test_what_was_reached_is_kept(half: Half) -> None:
     counts = escalation.counted(escalation.of_half(escalation.decide_all(), half))
     assert counts.precision >= FLOORS[half]["precision"]
     assert counts.recall >= FLOORS[half]["recall"]
+
+
+def test_blind_cases_are_many_and_none_is_trained_on() -> None:
+    blind = escalation.cases(BLIND)
+    trained = {row["text"].casefold().rstrip(".!?") for row in train_escalation.rows()}
+    assert len({case.id for case in blind}) == len(blind) >= 250
+    assert [case.id for case in blind if {text.casefold().rstrip(".!?") for text in case.messages} & trained] == []
+
+
+def test_what_was_reached_on_the_blind_cases_is_kept() -> None:
+    counts = escalation.counted(escalation.decide_all(BLIND))
+    assert counts.precision >= BLIND_FLOORS["precision"]
+    assert counts.recall >= BLIND_FLOORS["recall"]
 
 
 def test_ordinary_questions_call_nobody() -> None:

@@ -13,12 +13,14 @@ CONCEPTS = {
         conseiller* consulente consulenti medewerk* mitarbeit* berater* kundenberat* sachbearbeit* collega colleague* collegue* kolleg* companero*
         companer* atendente* atendimento employe* empleado* empregad* funcionari* impiegat* dipendent* staff crew team equipe equipo equipa ansprechpartner*
         ejecutiv* gestor* interlocut* technician* techniker* tecnico* technicien* monteur* engineer* mechanic* dame herr lady gentleman bloke lad typ
-        typen mec meuf kerl tipo tizio colega colegas colleghi helpdesk servicemitarbeiter*""",
+        typen mec meuf kerl tipo tizio colega colegas colleghi helpdesk servicemitarbeiter*
+        specialist* expert* doctor vet nurse pharmacist moderator* mod mods admin accountant accounts accounting buchhaltung contabilid* comptabilite contabilita boekhouding warehouse retention retentions relations abteilung* department departement* departamento service servicio ufficio reparto afdeling departamento""",
     "boss": """manager* boss supervisor* superior* encargad* gerente* responsab* vorgesetzt* chef chefin jefe* jefa chefe capo verantwoordelijk* leiding*
         leidinggevend* teamleider* abteilungsleit* leiter* leiterin geschaftsfuhr* directeur* directrice director* direttore direttrice direzione direccion
         head charge zustandig* higher-up* superieur* hierarchie responsabile* responsavel* dirigente* management chefetage baas supervisore duty ceo""",
     "anyone": """someone somebody anyone anybody jemand jemanden jemandem einer alguien alguno alguna alguem algum quelqu'un qualcuno iemand quelqu whoever
-        any1 some1 sm1 smone qlq1 qqn alg1 nen""",
+        any1 some1 sm1 smone qlq1 qqn alg1 nen
+        chap gent receptionist soul grown-up grownup adult eyes""",
     "nobody": """nobody noone niemand niemanden niemandem keiner nadie ninguem nessuno personne niemand keine* kein aucun* ningun* nenhum* nobody's geen""",
     "bot": """bot bots chatbot* robot* roboter* machine* maschine* maquina* automat* computer* ordinateur* ordenador* computador* macchina* ki ia ai
         chatgpt algorith* algoritm* script* scripted canned geautomatiseerd* virtuale virtual virtuel* assistant* assistent* assistente asistente program
@@ -56,7 +58,8 @@ CONCEPTS = {
     "lawyer": """lawyer* attorney* solicitor* barrister* anwalt* anwaltin rechtsanwalt* advocaat* advocaten abogad* avocat* avvocat* advogad* jurist* legale legali
         notar* huissier* rechtsbijstand* rechtsschutz* legalmente counsel rechtsbeistand jurid* procurador* bailiff* burofax""",
     "court": """court courts gericht* amtsgericht* rechter rechtbank* rechtszaak tribunal* tribunale juzgado* juez juicio justice juge giudice giudizio juiz* juizado
-        processo proces kantonrechter richter prud'hommes mahnbescheid* mahnverfahren arbitration procon magistrate* litigation justicia giustizia justica""",
+        processo proces kantonrechter richter prud'hommes mahnbescheid* mahnverfahren arbitration procon magistrate* litigation justicia giustizia justica
+        creances claims small tribunais paix paz writ injunction injonction proceedings counsel class-action summons""",
     "sue": """sue sueing suing sued lawsuit* verklag* klage klagen einklagen aanklag* dagvaard* demand* demanda demandar demandare querella* denunc* denunci* plainte*
         poursui* poursuiv* assign* querela* querel* denuncia* denuncer* processar process* proceedings action aangifte anzeig* strafanzeige accion* acoes causa
         litigio prosecut* rechtsweg rechtlich* juridisch* legal legali legales""",
@@ -65,7 +68,8 @@ CONCEPTS = {
         fraudes consommateur* ufc mediateur mediatrice cnil aepd garante agcom agcm arera antitrust consumator* codacons altroconsumo anac anatel aneel procon
         anacom reclame deco ico ftc fca ofcom ofgem bbb cfpb accc datatilsynet datenschutzbehorde datenschutzbeauftragt* landesdatenschutz* gdpr dsgvo avg rgpd lgpd
         autoriteit persoonsgegevens autoridad* autorita autoridade* autorite* watchdog trading standards commission* commissioner acpr bnetza schlichtung*
-        sernac profeco indecopi dpo supervisory adiconsum asic""",
+        sernac profeco indecopi dpo supervisory adiconsum asic
+        cnpd loket dgccrf indecon citizens advice equality omnibus consumerism odr ncdrc lobbying jurisconsult""",
     "police": """police polizei politie policia polizia carabinieri gendarme* gendarmerie guardia aangifte commissariat comisaria questura wache cops delegacia
         anzeige""",
     "deadline": """deadline frist* ultimatum fristsetzung days tage tagen dagen dias jours giorni hours stunden uur horas heures ore week woche* plazo delai termine
@@ -100,14 +104,17 @@ CONCEPTS = {
     "sick": """allerg* anaphyla* rash ausschlag uitslag hives quaddel* urticaria urticaire orticaria epipen poison* vergift* giftig* intoxic* envenen* avvelen* vomit* erbroch*
         erbrech* kots* overgeven braken vomi* faint* dizzy schwindl* duizelig mareo mare* vertig* tontur* breath* atem* atmen ademen adem respir* peanut* erdnuss* pinda*
         cacahuete* arachid* amendoim nuts nuss* glass mold mould schimmel* moho moisi* muffa mofo sick krank ziek enferm* malad* malat* doente listeria salmonel* mouse mausekot larve* worms
-        maggots insect* metal""",
+        maggots insect* metal
+        gira testa koorts fieber fever fiebre fievre febbre febre headache* kopfschmerz* hoofdpijn nausea ubel tetes bolle bultjes ronchas plaques bumps numb tight""",
     "suicide": """suicid* suizid* selbstmord* zelfmoord* zelfdoding kill myself umbringen umzubringen antun suicidio suicidar* matar matarme morir morire mourir morrer
         sterben dood sterven die dying dead leben leven vivir vivre vivere viver live life vie vida vita finir acabar farla beenden einde
-        ending uccider* ammazzar* burden ritzen krassen cortarme overdose overdosis pills tabletten pillen pastillas""",
+        ending uccider* ammazzar* burden ritzen krassen cortarme overdose overdosis pills tabletten pillen pastillas
+        exist exister existir existieren disappear desaparecer verschwinden sentido""",
     # --- wrong hands
     "hacked": """hack* gehackt gehackt* hacke* gekaapt jackead* hackead* hacker* pirat* piratat* hackerat* invad* invadi* compromis* kompromitt* gehijackt hijack* breach* geleakt
         leak* datenleck* datalek* datenpanne gelekt filtr* filtracion fuite fuga vazad* vazament* violat* violado clonad* clonat* cloned gekloont geklont taken kapert gekapert
-        usurp* suplant* sostituzion*""",
+        usurp* suplant* sostituzion*
+        entered logged hijacked intrus* eingedrungen binnengedrongen entro entrado""",
     "stolen": """stolen stole steal thief thieves theft gestohlen geklaut gestolen gejat diebstahl diebe dieb dief diefstal robad* robar* robaron robo ladron* vole volee voler voleur* vol
         rubat* rubare ladr* furto roubad* roubar* roubo furtad* ladrao pickpocket* mugged nicked pinched lost verloren perdi perdu perso perdid* wallet purse portemonnaie
         geldborse brieftasche bolso cartera portefeuille portafogli* carteira portemonnee""",
@@ -182,4 +189,52 @@ CONCEPTS = {
         melden gemeldet melding""",
     "handle": """look review* reviewed check handle* take decision decided prufen pruft bekijken beoordel* revis* examin* verific* analis* reopen entscheid* beslis* besluit decis*
         serious* deal sort uberprufen kummern kummert occup* encarg* occupi*""",
+    # --- what makes it harmless, or worse than its words
+    "goods": """price* cost costs size sizes colour* color* stock sell sells selling sold-out available ship ships shipping deliver* delivery hours open opening opens
+        voucher* coupon* discount* rabatt* gutschein* newsletter preis* kostet kosten grosse grossen farbe farben lager lagernd verkauf* liefern liefert lieferung*
+        versand* offnungszeit* geoffnet offen prix coute couleur* taille* tailles dispo disponible* livr* livraison horaires ouvert* remise promo precio* cuesta
+        talla tallas color* existencias vend* envi* horario* abren abierto descuento* prezzo prezzi costa taglia taglie colore colori disponibil* sped* orari aperto
+        aperti sconto prijs prijzen kost maat maten kleur* voorraad verkoop* verzend* openingstijd* korting* preco* custa tamanho* cor cores estoque entrega* horario
+        aberto desconto* litre* liter* litro* cm mm kg metre* hardback paperback washable dishwasher recipe refill pack packs template* pdf subscription tariff""",
+    "past": """ago yesterday last earlier formerly once used years previous* gestern letztes letzten letzter fruher damals vorher vorig* vorige vroeger gisteren destijds
+        ayer pasado pasada antes antiguamente hace hier dernier derniere autrefois avant jadis ieri scorso scorsa prima passato ontem passado passada antigamente
+        anno back since""",
+    "mere": """just only simply merely curious wondering wondered question nur bloss lediglich neugier* solo solamente curiosidad curios* juste seulement simplement
+        curieu* soltanto semplicemente curiosita alleen gewoon slechts benieuwd nieuwsgierig so apenas somente curiosidade frage vraag pregunta domanda
+        pergunta anyway jedenfalls sinon overigens comunque aliás""",
+    "needless": """unnecessary needn't inutile inutil unnotig unnotige overbodig hoeft hoef serve serva nicht-notig innecesari* desnecessari* falta precisa bother worry
+        sorge sorgen preoccup* preocup* inquiet* zorgen false faux falso falsa loos fehlalarm alarme alarm""",
+    "self": """myself ourselves own selbst selber eigen* zelf eigen mismo misma propio propia moi-meme soi-meme moi-meme proper propre stesso stessa proprio mesmo
+        mesma proprio accident versehen accidentally mistake erreur error errore fout ongeluk engano silly clumsy doof dom bete tonto torpe scema burra""",
+    "bravo": """bravo bravi congrat* applause applaus* clap clapping gluckwunsch* glanzleistung gefeliciteerd proficiat felicit* enhorabuena felicidades complimenti
+        parabens brilliant wonderful marvellous marvelous fantastic lovely splendid charming classy impressive impressed amazing amazed grossartig wunderbar herrlich
+        toll tolle klasse formidable magnifique merveilleu* genial geniale fantasti* maravill* estupend* meraviglios* ottimo geweldig prachtig top fijn keurig
+        otimo maravilh* excelente prize award medal trophy olympi* museum""",
+    "excuse": """excuse* apolog* promise* promised lie lies lied lying sorry entschuldig* ausrede* versproch* versprech* verspreche luge* lugen gelogen belogen smoes*
+        beloof* beloft* excuses disculp* promet* prometi* prometido mentira* mienten promes* promis* mens mensonge* mentez scuse scusa promess* bugie bugia
+        desculp* promet* promessa* regret fobbed fob vertrost* lijntje largas tomadura mener bateau hinhalt*""",
+    "broken": """broken broke empty lost missing wrong dead cold flooded wrecked ruined late delayed cancelled kaputt leer verloren fehlt falsch tot kalt
+        verspat* ruinier* stuk leeg kwijt verkeerd dood koud te-laat verpest* rot* vacio vacia perdid* equivocad* muerto frio estropea* arruin* casse cassee
+        vide perdu perdue mauvais* mort froid retard gache rotto rotta vuoto vuota persa sbagliat* morto freddo ritardo rovinat* quebrad* vazia vazio
+        errad* estragad* atras*""",
+    "escape": """skip bypass past loop loops carousel maze circle* circles round menu menus option options button buttons dodge avoid schleife* uberspring* umgeh*
+        menu* kreis* kastchen auswahl bucle* bucles opcion* saltar salto salta circulo* boton* boucle* sauter options bouton* cases tourne rond giro giri saltare
+        salto opzion* pulsant* voce voci rondje* cirkel* knop knoppen keuze* keuzemenu overslaan langs ciclo* pular pulo opcao opcoes botao botoes
+        faq articles links linkjes textbaustein*""",
+    "around": """there here around available working today still-there da hier noch-da erreichbar ansprechbar daar er ahi alli aca aqui la ici encore-la li qui c'e
+        disponibile ai ali presente monitored manned behind derriere dahinter achter dietro atras detras""",
+    "ours": """case file claim matter request situation complaint issue problem application decision fall akte vorgang anliegen antrag sache entscheidung* zaak geval
+        dossier* aanvraag besluit klacht caso expediente asunto solicitud decision* reclamacion affaire demande probleme pratica richiesta questione
+        decisione processo pedido assunto decisao""",
+    "scorch": """scorch* melt melted melting singe* soot crackl* hiss* fizz* buzzing verschmor* geschmolz* schmilzt russ knister* zisch* gesmolten smelt roet
+        sis* knetter* derreti* chamusc* holl* chisporrot* fondu* suie gresill* siffl* fus* sciolt* fulig* sfrigol* fulig* chiad* black brown schwarz
+        braun zwart bruin negro marron noir* nero nera preto preta""",
+    "tiny": """magnet* button-cell coin bead beads marble* battery-cell knopfzelle* magnetchen murmel* perle perlen magneetje* knikker* kraal* iman imanes canica*
+        bille* aimant* calamit* biglia biglie perlin* ima iman bolinha* swallowed swallow* verschluckt ingeslikt inslik* trag* traga tragado tragó avale* avaler
+        ingoi* engoli* mouth mund mond boca bouche bocca""",
+    "amount": """euro euros eur pound pounds quid dollar* dollars bucks franken francs reais libras rand rupees eleven twelve hundred thousand hundert tausend
+        honderd duizend cien mil cent mille cento""",
+    "count": """twice three four five six seven eight nine ten dozen hundredth fifth sixth drei vier funf sechs sieben acht neun zehn zweimal dreimal drie vijf zes
+        zeven negen tien tweemaal tres cuatro cinco seis siete ocho nueve diez deux trois quatre cinq sept huit neuf dix tre quattro cinque sei sette otto
+        nove dieci quatro sete oito dez""",
 }

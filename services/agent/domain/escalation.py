@@ -14,7 +14,7 @@ pages can answer it. A failure of ours is never a reason (R13).
 
 **Two witnesses.** The tables of `phrases` are precise and know little; the classifier of `intents` knows more and is less sure. What a
 table hears holds, unless the classifier is sure that the message is about nothing of the kind (a film's line, a neighbour's
-lawyer). What no table hears holds where the classifier gives a person at least `_FROM` of the whole message, or `_FROM_PIECE` of one
+lawyer). What no table hears holds where the classifier gives a person at least `_enough` of the whole message, or `_FROM_PIECE` of one
 sentence. `grievances` adds what only the course of the conversation says.
 
 **Score**: how much speaks for a person, 1 - (1 - s1)(1 - s2)... over the strengths of the reasons, as independent evidence adds up
@@ -33,6 +33,7 @@ from libs.contracts.session import Escalation, Message, Priority
 from . import asides, grievances, languages, signals
 from .intents import Intents, Label, Reading
 from .phrases import Language, Reason
+from .set_phrases import asks_who_we_are
 
 # How much anger is enough: one strong word, or two weaker ones (see `phrases.ANGER`).
 _ANGRY_ENOUGH = 2
@@ -57,9 +58,11 @@ _STRENGTHS = {
 }
 # How much of the customer's words goes with a ticket: sentences, and characters of each.
 _MOST_EVIDENCE, _LONGEST_EVIDENCE = 5, 200
-# From which probability on the classifier speaks alone: for the whole message, for one sentence of it, and for a message of
-# so few characters that it says little ("phone").
-_FROM, _FROM_PIECE, _FROM_SHORT = 0.6, 0.9, 0.8
+# From which probability on the classifier speaks alone: for the whole message, for one sentence of it, for a message of so few
+# characters that it says little ("phone"), and for a message of one sentence, as most ordinary questions are. Danger and the
+# law are heard in one sentence as in many.
+_FROM, _FROM_PIECE, _FROM_SHORT, _FROM_ONE = 0.5, 0.95, 0.8, 0.83
+_HEARD_IN_ONE: tuple[Label, ...] = ("safety", "legal")
 _SHORT = 12
 # Below both of these it takes back what a table heard.
 _DOUBT, _DOUBT_PIECE = 0.08, 0.6
@@ -103,11 +106,11 @@ def decide(
     count.
 
     Args:
-        questions: the open messages; only the customer's count.
+        questions: the open messages; only the customer's count, and not those that only ask whether we are a person.
         history: what was said before them.
         intents: the classifier; None leaves the decision to the tables.
     """
-    questions = [message for message in questions if message.role == "user"]
+    questions = [message for message in questions if message.role == "user" and not asks_who_we_are(message.content)]
     case = _case([message.content for message in questions], intents)
     strengths = dict(case.strengths)
     if grievances.unhappy_again(questions, history, intents):
@@ -129,7 +132,7 @@ def _case(texts: Sequence[str], intents: Intents | None) -> _Case:
     for text in texts:
         reading = intents.reading(text) if intents else None
         found, named = _in_tables(text)
-        enough = _FROM_SHORT if len(text.strip()) <= _SHORT else _FROM
+        enough = _enough(text, reading) if reading else 1.0
         if reading is None or not _doubted(reading):
             heard += found
             said: dict[Reason, Language] = {
@@ -158,6 +161,16 @@ def _in_tables(text: str) -> tuple[list[signals.Signal], Language | None]:
 def _risk(scores: Mapping[Label, float]) -> float:
     """How likely it is that a person is needed at once."""
     return 1.0 - scores["none"] - scores["unhappy"]
+
+
+def _enough(text: str, reading: Reading) -> float:
+    """Give the probability from which on the classifier speaks alone about a message."""
+    if len(text.strip()) <= _SHORT:
+        return _FROM_SHORT
+    if len(_SENTENCE.findall(text.strip())) > 1:
+        return _FROM
+    most = max(_REASONS, key=lambda label: reading.whole[label])
+    return _FROM if most in _HEARD_IN_ONE else _FROM_ONE
 
 
 def _doubted(reading: Reading) -> bool:

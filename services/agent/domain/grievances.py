@@ -9,9 +9,11 @@ from collections.abc import Sequence
 
 from libs.contracts.session import Message
 
-from . import asides, signals, words
+from . import asides, set_phrases, signals, words
 from .intents import Intents
 
+# An answer's metadata says with this key that it replied to a customer whom the one before had not helped.
+UNHELPFUL = "unhelpful"
 # How many unhappy messages are enough; and where an answer between them had failed.
 _ENOUGH, _ENOUGH_AFTER_FAILURE = 3, 2
 # From here on a message is unhappy, and an angry one adds to what was before.
@@ -78,7 +80,7 @@ def unhappy_again(questions: Sequence[Message], history: Sequence[Message], inte
 def unhappy(text: str, intents: Intents | None = None) -> bool:
     """Say whether a message is unhappy, mildly or more."""
     folded = signals.fold(text)
-    if any(pattern.search(folded) for pattern in _UNHAPPY):
+    if any(pattern.search(folded) for pattern in _UNHAPPY) or set_phrases.says_that_it_did_not_help(text):
         return True
     if intents is None:
         return False
@@ -91,9 +93,12 @@ def _angry(text: str, intents: Intents) -> bool:
 
 
 def _failed_since(said: Sequence[Message], first: Message) -> bool:
-    """Say whether an answer after a message was an apology, or said that nothing was found."""
+    """Say whether an answer after a message was an apology, or said that nothing was found or that it had not helped."""
     after = (message for message in said if message.seq > first.seq and message.role == "assistant")
-    return any(message.metadata.get("abstained") or "error" in message.metadata for message in after)
+    return any(
+        message.metadata.get("abstained") or message.metadata.get(UNHELPFUL) or "error" in message.metadata
+        for message in after
+    )
 
 
 def _asked_again(questions: Sequence[Message], before: Sequence[Message]) -> bool:

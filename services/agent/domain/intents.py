@@ -29,7 +29,7 @@ _WORDS, _RUNS, _CONCEPTS = 1 << 16, 1 << 16, 1 << 15
 REGIONS = (_WORDS, _RUNS, _CONCEPTS)
 ROWS = sum(REGIONS)
 # How much one of each counts: runs are many, and say the same thing again and again.
-OF_WORD, OF_RUN, OF_CONCEPT = 1.0, 0.5, 1.3
+OF_WORD, OF_RUN, OF_CONCEPT = 1.0, 0.5, 2.0
 _LENGTHS = (3, 4, 5)
 # No customer writes a longer word; what is pasted may.
 _LONGEST_WORD = 24

@@ -2,16 +2,17 @@
 
 import json
 from collections.abc import Callable
+from math import log
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from libs.contracts.session import Message
 from services.agent.adapters.intent_weights import WEIGHTS, read_intents, read_weights
 from services.agent.domain import escalation, intents
-from services.agent.domain.intents import LABELS, ROWS, Intents
+from services.agent.domain.intents import LABELS, ROWS, Intents, Label, Weights
 from tests.evals import train_escalation
 
 from .fakes import message
@@ -57,6 +58,7 @@ def test_weights_for_something_else_are_refused(wrong: dict[str, object]) -> Non
         read_weights(told | wrong)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_scores_are_probabilities_and_always_the_same(text: str) -> None:
     classifier = _shared()
@@ -127,6 +129,31 @@ def test_a_clause_of_a_long_sentence_is_read_by_itself(real: Intents) -> None:
 )
 def test_a_person_takes_over_in_languages_that_the_tables_lack(reasons: Said, text: str, reason: str) -> None:
     assert reason in reasons(text)
+
+
+def always(label: Label, chance: float) -> Intents:
+    """Make a classifier that finds a label as likely in any text, and nothing else but `none`."""
+    likely = {label: chance, "none": 1 - chance}
+    return Intents(Weights(rows={}, scale=1.0, bias=[log(likely.get(each, 1e-12)) for each in LABELS]))
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "enough"),
+    [
+        ("lamp please", "person", 0.8),
+        ("the blue lamp over there", "person", 0.83),
+        ("the blue lamp over there", "security", 0.83),
+        ("the blue lamp over there", "safety", 0.5),
+        ("the blue lamp over there", "legal", 0.5),
+        ("The blue lamp. It is over there.", "anger", 0.5),
+    ],
+)
+def test_one_sentence_needs_more_than_several_but_for_danger_and_the_law(
+    text: str, label: Label, enough: float
+) -> None:
+    asked = [message(text, seq=1)]
+    assert escalation.decide(asked, (), always(label, enough - 0.01)) is None
+    assert escalation.decide(asked, (), always(label, enough + 0.01)) is not None
 
 
 @pytest.mark.parametrize(
