@@ -10,7 +10,7 @@ from libs.runtime.ids import mint
 from libs.runtime.nats import NatsBus
 from libs.runtime.postgres import Database
 from libs.runtime.relay import Relay
-from libs.runtime.service import NotReady, Scope
+from libs.runtime.service import Scope, Unusable
 from libs.runtime.settings import TOOL_SECRETS, variables
 from services.agent import routes, wiring
 from services.agent.adapters.http_tools import HttpTools
@@ -25,6 +25,7 @@ from services.agent.adapters.tool_file import read_tool_file
 from services.agent.app import Capacity, Claim, Claimer, Limits, Means, Memory, Turns
 from services.agent.app.approvals import ApprovalDesk
 from services.agent.app.builtin_tools import built_in
+from services.agent.app.set_answers import SetAnswers
 from services.agent.app.spending import Spending
 from services.agent.app.steps import Steps
 from services.agent.app.tools import Registry, UnknownTools
@@ -36,6 +37,8 @@ from services.agent.settings import Settings
 # What a drain needs beyond its patience: to give turns back and to leave the doorbell.
 _DRAIN_MARGIN_S = 5.0
 _WRITE_DOWN_S = 6.0
+# For actions that outlive their turns. Of one that takes longer nobody knows then whether it was done: a person takes over.
+_ACTIONS_S = 15.0
 _SQL = Path(__file__).parent / "sql"
 # A look into memory takes a millisecond or two.
 _DATABASE_POOL = 8
@@ -59,10 +62,10 @@ async def build(scope: Scope, settings: Settings) -> None:
     journal = PostgresJournal(database)
     steps = Steps(registry, journal, approvals, scope.log, mint, now, approval_s=settings.approval_s)
     means = Means(
-        caller=bus, announcer=bus, model=await _model(scope, settings, spending, steps), log=scope.log, agent_id=scope.instance,
+        caller=bus, announcer=bus, model=SetAnswers(await _model(scope, settings, spending, steps)), log=scope.log, agent_id=scope.instance,
         limits=_limits(settings), memory=memory, allowed_links=wiring.hosts(settings.allowed_links), intents=read_intents(),
     )  # fmt: skip
-    turns = Turns(means, mint)
+    turns = Turns(means, mint, steps)
     claimer = _claimer(scope, settings, bus, turns)
 
     await hear_revocations(bus, scope.instance, turns.revoke)
@@ -71,6 +74,7 @@ async def build(scope: Scope, settings: Settings) -> None:
     scope.spawn("ledger", spending.run)
     scope.spawn("relay", relay.run)
     scope.on_drain("turns", lambda: claimer.drain(settings.agent_drain_s), settings.agent_drain_s + _DRAIN_MARGIN_S)
+    scope.on_drain("actions", steps.carrying.drained, _ACTIONS_S)
     scope.on_drain("ledger", spending.drained, _WRITE_DOWN_S)
     scope.on_drain("used memories", memory.settle, _WRITE_DOWN_S)
     scope.on_drain("relay", relay.drained, _WRITE_DOWN_S)
@@ -124,7 +128,7 @@ async def _registry(scope: Scope, settings: Settings, bus: NatsBus, memory: Memo
     """Register the tools: ours, and those that a file declares.
 
     Raises:
-        NotReady: the file has faults, or settings enable a tool that there is not.
+        Unusable: the file has faults, or settings enable a tool that there is not.
     """
     registry = Registry(scope.log, settings.tools)
     for tool in built_in(bus, memory, passages=settings.knowledge_passages, search_s=settings.knowledge_timeout_s):
@@ -136,7 +140,7 @@ async def _registry(scope: Scope, settings: Settings, bus: NatsBus, memory: Memo
                 registry.register(tool)
         await registry.initialise()
     except (ToolFileFault, UnknownTools) as fault:
-        raise NotReady(str(fault)) from fault
+        raise Unusable(str(fault)) from fault
     scope.check("Agent Tools", registry.probe)
     return registry
 

@@ -197,6 +197,10 @@ class Ledger(Protocol):
         """Set an amount aside under the call's id; gives the scope (`session`, `tenant`) whose budget it would pass, else None."""
         ...
 
+    async def spent_in_turn(self, tenant: str, session_id: str, turn_id: str) -> Spend:
+        """Give what a turn has taken, with what is set aside in its session and not settled: calls of attempts that died."""
+        ...
+
     async def settle(self, entries: Sequence[Entry]) -> None:
         """Write calls down, tell of each, and put what they really took in the place of what was set aside."""
         ...

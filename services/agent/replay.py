@@ -34,6 +34,7 @@ from services.agent.app import Limits, Memory
 from services.agent.app.builtin_tools import built_in
 from services.agent.app.recorded import ReadApprovals, ReadJournal, ReadOnly, RecordedTool, Till, TurnMemories
 from services.agent.app.replay import Replay, Stand, Wanted, Workshop
+from services.agent.app.set_answers import SetAnswers
 from services.agent.app.steps import Steps
 from services.agent.app.tools import Registry, UnknownTools
 from services.agent.domain import replay_report as report
@@ -115,7 +116,7 @@ async def _replay(scope: Scope, settings: Settings) -> Replay:
         Workshop(
             caller=caller,
             journal=PostgresJournal(database),
-            memories=PostgresMemories(database),
+            memories=PostgresMemories(database, tells_use=False),
             model=await _models(scope, settings, caller, database, till),
             till=till,
             log=scope.log,
@@ -142,7 +143,7 @@ async def _models(
         NotReady: the model, the prompt or the tools cannot be used as settings name them.
     """
     if not wiring.is_language_model(settings):
-        ours = wiring.own_model(settings)
+        ours = SetAnswers(wiring.own_model(settings))
         return lambda _stand: ours
     completions = await wiring.deployments(scope, settings)
     journal = ReadJournal(PostgresJournal(database))
@@ -162,7 +163,7 @@ async def _models(
         steps = Steps(
             registry(stand), journal, approvals, scope.log, mint, now, approval_s=settings.approval_hours * 3600
         )
-        return wiring.chat_answers(settings, completions, till, steps, scope.log)
+        return SetAnswers(wiring.chat_answers(settings, completions, till, steps, scope.log))
 
     empty = Stand(Memory(TurnMemories([]), scope.log), Recording([]))
     try:

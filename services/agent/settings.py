@@ -32,6 +32,7 @@ class ModelSettings(CommonSettings, frozen=True, kw_only=True):
         model_context_tokens: of a whole prompt; what does not fit is left out, the oldest history first.
         first_token_timeout_s: for a model's first piece of text.
         between_tokens_timeout_s: between two pieces.
+        text_interval_ms: between two `text` frames of an answer, for which a model's words are gathered.
         company_name, assistant_name, assistant_tone: who a language model says that it is, and how it speaks.
         system_prompt: the instructions: a version of ours (`services/agent/prompts`), or the path of a file of your own.
         redact_pii: whether e-mail addresses, telephone, card and account numbers are kept from language models.
@@ -49,6 +50,7 @@ class ModelSettings(CommonSettings, frozen=True, kw_only=True):
     model_context_tokens: Annotated[int, Meta(ge=2000)] = 16_000
     first_token_timeout_s: Seconds = 15.0
     between_tokens_timeout_s: Seconds = 20.0
+    text_interval_ms: Milliseconds = 35
     company_name: str = "our company"
     assistant_name: str = "the support assistant"
     assistant_tone: str = "Be friendly, calm and brief."
@@ -74,7 +76,6 @@ class Settings(ModelSettings, frozen=True, kw_only=True):
         agent_poll_ms: how often an idle agent asks for work that no bell announced.
         agent_history: messages before the questions that a turn is given.
         agent_drain_s: how long a stopping agent lets its turns finish before it gives them back.
-        text_interval_ms: between two `text` frames of an answer.
         turn_timeout_s: for a whole turn.
         knowledge_timeout_s: for a search.
         knowledge_passages: passages that a search asks for.
@@ -94,7 +95,6 @@ class Settings(ModelSettings, frozen=True, kw_only=True):
     agent_poll_ms: Annotated[int, Meta(ge=10)] = 500
     agent_history: Annotated[int, Meta(ge=0, le=100)] = 10
     agent_drain_s: Seconds = 45.0
-    text_interval_ms: Milliseconds = 35
     turn_timeout_s: Seconds = 120.0
     knowledge_timeout_s: Seconds = 3.0
     knowledge_passages: Annotated[int, Meta(ge=1, le=20)] = 5

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from libs.runtime.clock import now
-from libs.runtime.service import NotReady, Scope
+from libs.runtime.service import Scope, Unusable
 from libs.runtime.settings import variables
 from services.agent.adapters.extractive import ExtractiveModel
 from services.agent.adapters.litellm_chat import LiteLLMChat, LiteLLMOptions
@@ -39,12 +39,12 @@ def own_model(settings: ModelSettings) -> Model:
     """Give the model of ours that settings name.
 
     Raises:
-        NotReady: the scripted model in production, where customers could make the process crash with their words.
+        Unusable: the scripted model in production, where customers could make the process crash with their words.
     """
     if settings.model != "scripted":
         return ExtractiveModel()
     if settings.environment == "production":
-        raise NotReady("DESKBUS_MODEL=scripted is for tests and never for production; leave it out or name another")
+        raise Unusable("DESKBUS_MODEL=scripted is for tests and never for production; leave it out or name another")
     return ScriptedModel(
         Pace(
             tokens=settings.scripted_tokens,
@@ -58,23 +58,27 @@ async def deployments(scope: Scope, settings: ModelSettings) -> Deployments:
     """Open the language models that settings name.
 
     Raises:
-        NotReady: a name, a price or an address cannot be used, or two models have the same name.
+        Unusable: a name, a price or an address cannot be used, or two models have the same name.
     """
     try:
         names = [read_model(text) for text in (settings.model, *settings.fallback_models)]
         prices = read_prices(settings.model_prices)
         models = await _models(scope, settings, names, prices)
     except ValueError as fault:
-        raise NotReady(f"DESKBUS_MODEL, DESKBUS_FALLBACK_MODELS or DESKBUS_MODEL_PRICES: {fault}") from fault
+        raise Unusable(f"DESKBUS_MODEL, DESKBUS_FALLBACK_MODELS or DESKBUS_MODEL_PRICES: {fault}") from fault
     names_known = {model.name for model in models}
     if unknown := sorted(prices.keys() - names_known):
-        raise NotReady(
+        raise Unusable(
             f"DESKBUS_MODEL_PRICES: {', '.join(unknown)} is none of the models {', '.join(sorted(names_known))}"
         )
     _warn(scope, settings, models)
     if len({model.name for model in models}) < len(models):
-        raise NotReady("language model: DESKBUS_MODEL and DESKBUS_FALLBACK_MODELS name the same model twice")
-    times = ModelTimes(first_token_s=settings.first_token_timeout_s, between_tokens_s=settings.between_tokens_timeout_s)
+        raise Unusable("language model: DESKBUS_MODEL and DESKBUS_FALLBACK_MODELS name the same model twice")
+    times = ModelTimes(
+        first_token_s=settings.first_token_timeout_s,
+        between_tokens_s=settings.between_tokens_timeout_s,
+        gather_s=settings.text_interval_ms / 1000,
+    )
     return Deployments(models, scope.log, times, Chances(clock=time.monotonic, jitter=random.random))
 
 
@@ -134,13 +138,13 @@ def chat_answers(
     """Give the model that answers with language models.
 
     Raises:
-        NotReady: the system prompt cannot be used.
+        Unusable: the system prompt cannot be used.
     """
     persona = Persona(company=settings.company_name, assistant=settings.assistant_name, tone=settings.assistant_tone)
     try:
         instructions = Instructions(read_prompt(settings.system_prompt), persona, settings.system_prompt)
     except (OSError, ValueError) as fault:
-        raise NotReady(f"DESKBUS_SYSTEM_PROMPT={settings.system_prompt}: {fault}") from fault
+        raise Unusable(f"DESKBUS_SYSTEM_PROMPT={settings.system_prompt}: {fault}") from fault
     return ChatAnswers(
         Parts(
             completions=completions,

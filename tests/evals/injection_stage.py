@@ -32,6 +32,7 @@ from services.agent.app.steps import Steps
 from services.agent.app.tools import Registry
 from services.agent.domain.chat import ToolCall
 from services.agent.domain.facts import Fact
+from services.agent.domain.spending import Spend
 from services.agent.domain.tool_declarations import read_declarations
 from services.agent.settings import ModelSettings
 from tests.support.openai_script import Body, Reply
@@ -202,6 +203,9 @@ class _NoLedger:
 
     async def reserve(self, *_: Any) -> None:
         return None
+
+    async def spent_in_turn(self, *_: Any) -> Spend:
+        return Spend()
 
     async def settle(self, entries: Any) -> None:
         return None

@@ -346,6 +346,36 @@ async def test_marks_are_kept_as_long_as_they_are_needed(
     assert await holds(tables, open_one) == ["contexts"]
 
 
+@pytest.mark.parametrize(("hours", "kept"), [(23, True), (25, False)])
+async def test_what_was_prepared_for_a_session_that_never_ends_is_kept_for_a_day_after_its_last_use(
+    memories: PostgresMemories, tables: "asyncpg.Connection[asyncpg.Record]", hours: int, kept: bool
+) -> None:
+    session_id, user = mint("sess"), mint("user")
+    await memories.learn("acme", mint("sess"), [facts.fact("name", "Ana")], user)
+    await memories.prepare("acme", session_id, user)
+    unused = "update contexts set used_at = now() - make_interval(hours => $2) where session_id = $1"
+    await tables.execute(unused, session_id, hours)
+    await memories.sweep()
+    assert await holds(tables, session_id) == ["contexts"] * kept
+    # Who comes back is known as before.
+    assert [fact.value for fact in await memories.recall("acme", session_id, user)] == ["Ana"]
+
+
+@pytest.mark.parametrize(("minutes", "written"), [(59, False), (61, True)])
+async def test_that_a_context_is_used_is_written_down_once_in_an_hour(
+    memories: PostgresMemories, tables: "asyncpg.Connection[asyncpg.Record]", minutes: int, written: bool
+) -> None:
+    session_id, user = mint("sess"), mint("user")
+    await memories.prepare("acme", session_id, user)
+    before = await tables.fetchval(
+        "update contexts set used_at = now() - make_interval(mins => $2) where session_id = $1 returning used_at",
+        session_id, minutes,
+    )  # fmt: skip
+    await memories.recall("acme", session_id, user)
+    used = await tables.fetchval("select used_at from contexts where session_id = $1", session_id)
+    assert (used > before) == written
+
+
 @pytest.mark.parametrize("over", [0, 1])
 async def test_a_sweep_is_bounded_and_takes_the_oldest(
     memories: PostgresMemories, tables: "asyncpg.Connection[asyncpg.Record]", over: int

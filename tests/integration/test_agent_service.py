@@ -334,8 +334,29 @@ async def test_a_request_for_a_person_over_the_bus(peers: Peers, start: Callable
 def test_the_scripted_model_does_not_start_in_production(broker: Servers) -> None:
     settings = {"DESKBUS_MODEL": "scripted", "DESKBUS_ENVIRONMENT": "production"}
     ended = run_module("services.agent", {**broker.environment, **settings})
-    assert ended.returncode == 1
+    assert ended.returncode == 78
     assert "DESKBUS_MODEL=scripted is for tests" in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"DESKBUS_TOOLS_FILE": "no-such-file.toml"}, "no-such-file.toml"),
+        ({"DESKBUS_TOOLS_FILE": "{folder}/broken.json"}, "broken.json"),
+        ({"DESKBUS_TOOLS": "no_such_tool"}, "no_such_tool"),
+        ({"DESKBUS_MODEL": "no-such-model"}, "names no model"),
+        ({"DESKBUS_MODEL": "openai/x", "DESKBUS_SYSTEM_PROMPT": "no-such-prompt.md"}, "no-such-prompt.md"),
+    ],
+    ids=["no tools file", "broken tools file", "unknown tool", "unknown model", "no prompt"],
+)
+def test_settings_that_cannot_be_used_have_an_exit_code_of_their_own(
+    broker: Servers, tmp_path: Path, settings: dict[str, str], words: str
+) -> None:
+    (tmp_path / "broken.json").write_text('{"tools": [')
+    given = {name: value.replace("{folder}", str(tmp_path)) for name, value in settings.items()}
+    ended = run_module("services.agent", {**broker.environment, **given})
+    assert ended.returncode == 78, ended
+    assert words in ended.stdout.splitlines()[-1]
 
 
 async def test_the_attachments_service_says_how_it_is(peers: Peers, start: Callable[..., System]) -> None:

@@ -32,15 +32,18 @@ class Turn:
     def __init__(self, database: Database, *tools: CountingTool) -> None:
         self.tenant, self.session_id, self.turn_id = "acme", mint("sess"), mint("turn")
         self.approvals = PostgresApprovals(database, lambda: None)
-        log = Log()
-        registry = Registry(log)
+        self._log, self._journal = Log(), PostgresJournal(database)
+        self._registry = Registry(self._log)
         for tool in tools:
-            registry.register(tool)
-        self._steps = Steps(registry, PostgresJournal(database), self.approvals, log, mint, now, patience_s=5.0)
+            self._registry.register(tool)
 
-    def attempt(self, number: int, turn_id: str | None = None) -> TurnSteps:
+    def process(self) -> Steps:
+        """Give the steps of one more process."""
+        return Steps(self._registry, self._journal, self.approvals, self._log, mint, now, patience_s=5.0)
+
+    def attempt(self, number: int, turn_id: str | None = None, process: Steps | None = None) -> TurnSteps:
         given: dict[str, Any] = {"tenant": self.tenant, "session_id": self.session_id, "questions": [message("?")]}
-        return self._steps.of(Prompt(turn_id=turn_id or self.turn_id, attempt=number, **given))
+        return (process or self.process()).of(Prompt(turn_id=turn_id or self.turn_id, attempt=number, **given))
 
 
 @pytest.fixture
@@ -82,3 +85,24 @@ async def test_an_allowed_action_is_done_once_by_all_who_name_it(database: Datab
     assert tool.keys == [approval.approval_id]
     later = await turn.attempt(4, mint("turn")).approved(approval.approval_id, 1)
     assert (later.result, tool.keys) == (ToolResult(text="on its way"), [approval.approval_id])
+
+
+async def test_an_allowed_action_whose_turn_is_stopped_ends_and_is_journaled(database: Database) -> None:
+    tool = CountingTool("refund_order", access="approval", idempotent=False)
+    turn, tool.stuck = Turn(database, tool), asyncio.Event()
+    await turn.attempt(1).run(asks(name="refund_order"), 1)
+    page = await turn.approvals.page(turn.tenant, ListApprovals(session_id=turn.session_id))
+    approval_id = page.approvals[0].approval_id
+    context = Context(tenant=turn.tenant, key=approval_id)
+    await ApprovalDesk(turn.approvals).decide(DecideApproval(approve=True, operator="Eve"), context)
+    process = turn.process()
+    running = asyncio.create_task(turn.attempt(1, mint("turn"), process).approved(approval_id, 1))
+    await until(lambda: tool.calls, 10)
+    running.cancel()
+    await asyncio.wait([running])
+    assert await turn.process().outcome(turn.tenant, approval_id) is None  # nobody knows it elsewhere
+    tool.stuck.set()
+    step = await process.outcome(turn.tenant, approval_id)
+    assert step is not None
+    assert (step.result, tool.keys) == (ToolResult(text="on its way"), [approval_id])
+    assert await turn.process().outcome(turn.tenant, approval_id) == step

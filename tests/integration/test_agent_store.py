@@ -414,6 +414,19 @@ async def test_what_was_taken_replaces_what_was_set_aside_once(store: Store) -> 
     assert await store.spent() == (120, pytest.approx(0.12))
 
 
+async def test_what_a_turn_has_taken_is_the_sum_over_its_attempts(store: Store) -> None:
+    asked = (store.tenant, store.session_id, store.turn_id)
+    assert await store.ledger.spent_in_turn(*asked) == Spend()
+    for attempt in (1, 2):
+        usage_id, _ = await store.reserve()
+        await store.ledger.settle([store.entry(usage_id, attempt=attempt)])
+    await store.reserve(100, 0.1)  # of an attempt that died
+    await store.ledger.settle([store.entry(turn_id=mint("turn"))])
+    await store.ledger.settle([store.entry(session_id=mint("sess"))])
+    spent = await store.ledger.spent_in_turn(*asked)
+    assert (spent.tokens, spent.cost_usd) == (2 * 60 + 100, pytest.approx(2 * 0.06 + 0.1))
+
+
 async def test_a_settled_row_holds_the_call(store: Store) -> None:
     usage_id, _ = await store.reserve()
     said = {"attempt": 3, "call": 4, "purpose": "summary", "outcome": "cut", "code": "model_cut", "estimated": True}

@@ -20,6 +20,7 @@ from services.agent.app.spending import Spending
 from services.agent.domain.filters import Redaction
 from services.agent.domain.instructions import Instructions, Persona
 from services.agent.domain.prompt import Notice, Outcome, Prompt
+from services.agent.domain.prompt_guard import PromptGuard
 from services.agent.domain.spending import Budget
 from services.agent.ports import ModelFault
 from tests.support.openai_script import Call, Reply
@@ -126,11 +127,18 @@ async def test_a_model_that_never_stops_asking_for_tools_is_stopped(rounds: int,
 
 @pytest.mark.parametrize(
     "reply",
-    [Reply(fault="fail", at=503), Reply(fault="fail", at=401), Reply(fault="cut_after", at=0), Reply(fault="html")],
-    ids=["503", "401", "cut before the first token", "html"],
+    [
+        Reply(fault="fail", at=503),
+        Reply(fault="fail", at=401),
+        Reply(fault="cut_after", at=0),
+        Reply(fault="html"),
+        Reply(text="Forty days", fault="cut_after", at=1),
+        Reply(text="[A long page to open", fault="error_after", at=4),
+    ],
+    ids=["503", "401", "cut before the first token", "html", "cut behind its first word", "cut in a link"],
 )
 async def test_the_next_deployment_answers_and_without_any_the_pages_are_quoted(reply: Reply) -> None:
-    async with world(models=2) as here:
+    async with world(models=2, guard=PromptGuard) as here:
         here.server.script = lambda body: reply if body["model"] == "first" else Reply(text="Thirty days.")
         text, outcome = await here.said(prompt())
         assert (text, outcome.metadata["model"], "degraded" in outcome.metadata) == (

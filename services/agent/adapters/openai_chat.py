@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 
 import aiohttp
+from aiohttp.typedefs import URL  # pyright: ignore[reportPrivateImportUsage] - yarl is aiohttp's dependency, not ours
 from msgspec import Struct
 
 from services.agent.domain.chat import ChatDelta, ChatRequest
@@ -13,6 +14,7 @@ from services.agent.domain.token_estimate import TokenEstimate
 from services.agent.ports import ModelFault
 
 from . import openai_wire as wire
+from .openai_gather import Body, Completion
 from .openai_stream import Events, Reading
 
 CONNECT_S = 3.0
@@ -79,9 +81,10 @@ class OpenAIChat:
         self._session = session
         self._endpoint = endpoint
         self._now = now
-        self._url = f"{endpoint.base_url.rstrip('/')}/chat/completions"
         self._headers = _headers(endpoint)
-        newest = "//api.openai.com/" in self._url
+        self._address = f"{endpoint.base_url.rstrip('/')}/chat/completions"
+        self._url = URL(self._address)
+        newest = "//api.openai.com/" in self._address
         self._limit_name = endpoint.limit_name or ("max_completion_tokens" if newest else "max_tokens")
         self._estimate = TokenEstimate()
 
@@ -97,7 +100,7 @@ class OpenAIChat:
     @property
     def is_at_its_provider(self) -> bool:
         """Whether it is OpenAI itself that is asked, and nobody who speaks the same protocol."""
-        return "//api.openai.com/" in self._url
+        return "//api.openai.com/" in self._address
 
     def count(self, text: str) -> int:
         return self._estimate.count(text)
@@ -109,15 +112,19 @@ class OpenAIChat:
     async def close(self) -> None:
         """Do nothing: the connections are the process's."""
 
-    async def stream(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
+    def stream(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
+        body = Body()
+        return Completion(self._pieces(request, body), body)
+
+    async def _pieces(self, request: ChatRequest, body: Body) -> AsyncGenerator[ChatDelta, None]:
         response = await self._post(wire.encode(request, self._endpoint.model, self._limit_name))
         try:
             self._check(response)
             events, reading = Events(), Reading(len(request.messages))
+            body.begun(response.content)
             try:
-                async for piece in response.content.iter_any():
-                    text = _text(reading, events.feed(piece))
-                    if text is not None:
+                while piece := await response.content.readany():
+                    if (text := _text(reading, events.feed(piece))) is not None:
                         yield text
                     if reading.done:
                         break
@@ -164,6 +171,8 @@ def _text(reading: Reading, events: list[bytes]) -> str | None:
 
 async def _run_out(response: aiohttp.ClientResponse) -> None:
     """Read the end of a body that has said all, so that its connection can be used again; not for long."""
+    if response.content.at_eof():
+        return
     try:
         async with asyncio.timeout(_TAIL_S):
             while await response.content.readany():

@@ -46,6 +46,12 @@ class PostgresLedger:
                 await work.do("give_back", tenant, session_id, spend.tokens, spend.cost_usd, row["taken"])
         return passed
 
+    async def spent_in_turn(self, tenant: str, session_id: str, turn_id: str) -> Spend:
+        async with self._database.connection() as work:
+            row = await work.row("spent_in_turn", tenant, session_id, turn_id)
+        assert row is not None  # noqa: S101 - a sum without groups always gives a row
+        return Spend(tokens=row["tokens"], cost_usd=row["cost_usd"])
+
     async def settle(self, entries: Sequence[Entry]) -> None:
         if not entries:
             return

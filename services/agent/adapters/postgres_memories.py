@@ -30,10 +30,14 @@ class PostgresMemories:
     """Memories over the agent's schema.
 
     Writers of one session take turns, and then those of one user, so that nothing is learned after it is forgotten.
+
+    Args:
+        tells_use: whether it is written down that what was prepared for a session is used; a replay writes nothing.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, tells_use: bool = True) -> None:
         self._database = database
+        self._tells_use = tells_use
 
     async def learn(self, tenant: str, session_id: str, told: Sequence[Fact], user_id: str | None = None) -> None:
         await self._learn(tenant, session_id, told, user_id)
@@ -53,6 +57,8 @@ class PostgresMemories:
 
     async def recall(self, tenant: str, session_id: str, user_id: str | None = None) -> list[Fact]:
         async with self._database.connection() as work:
+            if user_id and self._tells_use:
+                await work.do("use_context", tenant, session_id)
             rows = await work.rows("recall", tenant, session_id, user_id, MOST_RECALLED)
         return msgspec.convert([dict(row) for row in rows], list[Fact])
 
@@ -95,7 +101,7 @@ class PostgresMemories:
     async def sweep(self) -> None:
         """Drop some of the marks and contexts that are older than anybody needs them; run every minute."""
         async with self._database.connection() as work:
-            for statement in ("drop_old_marks", "drop_old_contexts", "drop_old_erasures"):
+            for statement in ("drop_old_marks", "drop_old_contexts", "drop_unused_contexts", "drop_old_erasures"):
                 await work.do(statement, MOST_SWEPT)
 
     async def listed(self, tenant: str, user_id: str) -> list[MemoryItem]:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
+from functools import cache
 from typing import Any
 
 from msgspec import Struct, structs
@@ -15,13 +16,14 @@ from services.agent.domain.fitting import DoesNotFit, Room
 from services.agent.domain.grounding import Grounding
 from services.agent.domain.instructions import Instructions, Task
 from services.agent.domain.languages import Spoken, spoken
+from services.agent.domain.links import LinkStripper
 from services.agent.domain.prompt import Outcome, Prompt
 from services.agent.domain.sufficiency import CLARIFIED, Verdict
 from services.agent.ports import Delta, Log, Model, ModelFault
 
 from . import decided
-from .dialogue import Completions, Dialogue, Line, Redacting
-from .speech import Speech
+from .dialogue import Dialogue, Line, Redacting
+from .speech import HeldCompletions, Speech, TryingCompletions
 from .spending import BudgetExhausted, Spending, TurnSpending
 from .steps import Steps
 from .tools import Registry
@@ -53,7 +55,7 @@ class Parts(Struct, frozen=True, kw_only=True):
         guard: makes a filter of an answer from the turn's instructions, such as `prompt_guard.PromptGuard`.
     """
 
-    completions: Completions
+    completions: TryingCompletions
     count: Callable[[str], int]
     spending: Spending
     steps: Steps
@@ -154,16 +156,22 @@ class ChatAnswers:
         parts, prompt = self._parts, case.prompt
         redaction = parts.redacting() if parts.redacting else None
 
+        @cache
         def system(tools: bool) -> str:
             return parts.instructions.system(case.tasks, case.spoken, tools=tools, redacted=redaction is not None)
 
-        filters: list[Filter] = [redaction.restorer()] if redaction else []
-        if parts.guard:
-            filters.append(parts.guard(system(bool(parts.registry.names))))
-        citations = Citations(passage.rank for passage in prompt.passages)
-        speech = Speech(citations, filters, lambda: _grounding(prompt, citations))
+        def filters() -> list[Filter]:
+            restorer = [redaction.restorer()] if redaction else []
+            return [*restorer, parts.guard(system(bool(parts.registry.names)))] if parts.guard else restorer
+
+        def held_back() -> list[Filter]:
+            return [Citations(ranks), *filters(), LinkStripper()]
+
+        ranks = [passage.rank for passage in prompt.passages]
+        citations = Citations(ranks)
+        speech = Speech(citations, filters(), lambda: _grounding(prompt, citations))
         line = Line(
-            completions=parts.completions,
+            completions=HeldCompletions(parts.completions, held_back),
             spending=case.purse,
             steps=parts.steps.of(prompt),
             registry=parts.registry,

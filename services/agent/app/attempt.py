@@ -11,6 +11,7 @@ from libs.contracts.session import Answer, ClaimedTurn, CompleteTurn
 
 from .broadcast import Broadcast
 from .lease import Lease
+from .withdrawal import Outcomes, with_outcomes
 from .writing import Fault, Means, Writing
 
 # How soon an answer that could not be stored is offered again, in seconds; only the end of the lease stops this.
@@ -31,14 +32,21 @@ class Ending(Struct, frozen=True):
 
 
 class Attempt:
-    """One attempt. `storing` says that its answer is on its way and may be stored already."""
+    """One attempt. `storing` says that its answer is on its way and may be stored already.
 
-    def __init__(self, means: Means, turn: ClaimedTurn, lease: Lease, message_id: str) -> None:
+    Args:
+        outcomes: what came of allowed actions; None where none can have been done.
+    """
+
+    def __init__(
+        self, means: Means, turn: ClaimedTurn, lease: Lease, message_id: str, outcomes: Outcomes | None = None
+    ) -> None:
         self.turn = turn
         self.storing = False
         self._means = means
         self._lease = lease
         self._message_id = message_id
+        self._outcomes = outcomes
         self._revocation: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self.broadcast = Broadcast(
             means.announcer, turn, interval_s=means.limits.text_interval_s, may_speak=self._may_speak
@@ -101,11 +109,15 @@ class Attempt:
         return Ending("failed", written.code) if isinstance(written, Fault) else await self._store(written)
 
     async def _withdraw(self, *, wanted: bool) -> Ending:
-        """Store exactly what was told, where that is wanted; what it cites is not known before an answer's end."""
+        """Store what was told, where that is wanted; what it cites is not known before an answer's end.
+
+        What became of actions that colleagues allowed is added: that must not get lost with the answer.
+        """
         if not wanted:
             return Ending("revoked")
         metadata = {"model": self._means.model.name, "attempt": self.turn.attempt}
-        return await self._store(Answer(content=self.broadcast.told, metadata=metadata), "cancelled")
+        told = Answer(content=self.broadcast.told, metadata=metadata)
+        return await self._store(await with_outcomes(told, self.turn, self._outcomes), "cancelled")
 
     async def _store(self, answer: Answer, outcome: Literal["completed", "cancelled"] = "completed") -> Ending:
         """Store the answer, however long it takes while the lease holds; the message's id makes repeating safe."""

@@ -11,6 +11,7 @@ from services.agent.domain.token_estimate import overhead, texts
 from services.agent.ports import ChatModel, Log, ModelFault
 
 from .model_call import Deployment, ModelCall, ModelTimes
+from .speech import Trial
 from .spending import TurnSpending
 
 __all__ = ["Chances", "Deployments", "ModelTimes"]
@@ -63,11 +64,14 @@ class Deployments:
         """Give the tokens of a text as the first model counts them."""
         return self._deployments[0].model.count(text)
 
-    async def stream(self, request: ChatRequest, spending: TurnSpending) -> AsyncGenerator[ChatDelta, None]:
+    async def stream(
+        self, request: ChatRequest, spending: TurnSpending, trial: Callable[[], Trial] = lambda: bool
+    ) -> AsyncGenerator[ChatDelta, None]:
         """Stream a completion from the first deployment that gives one; its `ChatEnd` says which.
 
-        Before the first text a call may be tried again once, then the other deployments are asked in order, each once.
-        Every call is settled, also where the generator is closed before its end.
+        `trial` makes for each call what says when its text can leave; without it text is given at once.
+        Until some of a call's text can leave it may be tried again once, then the other deployments are asked in order, each
+        once. Every call is settled, also where the generator is closed before its end.
 
         Raises:
             ModelFault: `models_unavailable`: all failed before the first text; else what ended the text that was given.
@@ -75,11 +79,12 @@ class Deployments:
         """
         asking = _Asking(self._in_order(spending.attempt), self._times)
         while (deployment := asking.next(self._chances.clock())) is not None:
-            call = await self._begin(*deployment, request, spending)
+            call = await self._begin(*deployment, request, spending, trial())
             try:
                 while not isinstance(piece := await call.next(), ChatEnd):
                     asking.text_left = True
                     yield piece
+                    await call.gather()
                 await call.close()
                 yield piece
             except ModelFault as fault:
@@ -124,7 +129,7 @@ class Deployments:
             await deployment.model.close()
 
     async def _begin(
-        self, deployment: Deployment, ticket: Ticket, request: ChatRequest, purse: TurnSpending
+        self, deployment: Deployment, ticket: Ticket, request: ChatRequest, purse: TurnSpending, trial: Trial
     ) -> ModelCall:
         """Set aside what a call may take, and make it."""
         model = deployment.model
@@ -135,7 +140,14 @@ class Deployments:
             deployment.breaker.abandoned(ticket)
             raise
         return ModelCall(
-            deployment, ticket, request, purse=purse, reserved=reserved, times=self._times, clock=self._chances.clock
+            deployment,
+            ticket,
+            request,
+            purse=purse,
+            reserved=reserved,
+            trial=trial,
+            times=self._times,
+            clock=self._chances.clock,
         )
 
 

@@ -1,7 +1,8 @@
 """One call of a language model: how long it may take, and what is told when it has ended."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -10,6 +11,7 @@ from services.agent.domain.breaker import Breaker, BreakerRules, Ticket
 from services.agent.domain.chat import ChatDelta, ChatEnd, ChatRequest
 from services.agent.ports import ChatModel, ModelFault
 
+from .speech import Trial
 from .spending import CallOutcome, Reserved, TurnSpending
 
 # How long a model may take to let go of a call that nobody wants any more, in seconds.
@@ -24,12 +26,19 @@ class ModelTimes(Struct, frozen=True, kw_only=True):
         between_tokens_s: for each piece after that.
         retry_s: before the one retry; half as much to half as much again.
         patience_s: at most, where the provider asks to wait: whoever asks for longer is not asked again.
+        gather_s: between two pieces of text, once some has left: what comes meanwhile is one piece. No longer than frames
+            of text are apart, so that nobody gets anything later for it; each piece costs its way through all filters.
     """
 
     first_token_s: float = 15.0
     between_tokens_s: float = 20.0
     retry_s: float = 0.2
     patience_s: float = 2.0
+    gather_s: float = 0.035
+
+
+# Lets come what comes in so many seconds; less where the stream has ended.
+Gathering: TypeAlias = Callable[[float], Awaitable[None]]
 
 
 class Deployment:
@@ -46,12 +55,13 @@ class ModelCall:
 
     Args:
         reserved: what the purse has set aside for it.
+        trial: says when its text can leave; it is given only once some can.
         clock: seconds of a clock that never goes back.
     """
 
     def __init__(
         self, deployment: Deployment, ticket: Ticket, request: ChatRequest, *, purse: TurnSpending, reserved: Reserved,
-        times: ModelTimes, clock: Callable[[], float],
+        trial: Trial, times: ModelTimes, clock: Callable[[], float],
     ) -> None:  # fmt: skip
         self.model = deployment.model
         self._breaker = deployment.breaker
@@ -61,9 +71,13 @@ class ModelCall:
         self._times = times
         self._clock = clock
         self._pieces = deployment.model.stream(request)
+        # A stream may know when it has ended, and so when not to wait any more.
+        self._come_together: Gathering = getattr(self._pieces, "gather", asyncio.sleep)
         self._began = clock()
         self._first_ms: float | None = None
         self._said: list[str] = []
+        self._can_leave: Trial | None = trial
+        self._end: ChatEnd | None = None
         self._settled = False
         self._closed = False
 
@@ -73,18 +87,14 @@ class ModelCall:
         Raises:
             ModelFault: the call failed, and is settled.
         """
+        if self._end:
+            return self._end
         try:
-            while True:
-                piece = await self._within()
-                if self._first_ms is None:
-                    self._first_ms = self._elapsed_ms()
+            while isinstance(piece := await self._within(), str):
                 # An empty text says that the model is at work on something that is not text.
-                if piece:
-                    break
-            if isinstance(piece, str):
-                self._said.append(piece)
-                return piece
-            return self._ended(piece)
+                if piece and (text := self._given(piece)):
+                    return text
+            end = self._ended(piece)
         except ModelFault as fault:
             self._settle("cut" if self._said else "failed", fault.code, None)
             raise
@@ -92,6 +102,25 @@ class ModelCall:
             # An adapter's own mistake; what it says may hold what the customer said.
             self._settle("cut" if self._said else "failed", "model_failed", None)
             raise ModelFault("model_failed") from fault
+        if self._can_leave and self._said:
+            self._end = end
+            return "".join(self._said)
+        return end
+
+    def _given(self, piece: str) -> str:
+        """Give text that came, with all that was held until now; nothing while none of it can leave."""
+        self._said.append(piece)
+        if self._can_leave is None:
+            return piece
+        if not self._can_leave(piece):
+            return ""
+        self._can_leave = None
+        return "".join(self._said)
+
+    async def gather(self) -> None:
+        """Let text come together before the next piece."""
+        if self._end is None:
+            await self._come_together(self._times.gather_s)
 
     async def close(self) -> None:
         """Let go of the call; it counts as cancelled where it has not ended."""
@@ -113,11 +142,14 @@ class ModelCall:
             left = self._times.between_tokens_s
         try:
             async with asyncio.timeout(left):
-                return await anext(self._pieces)
+                piece = await anext(self._pieces)
         except TimeoutError:
             raise ModelFault("model_timed_out") from None
         except StopAsyncIteration:
             raise ModelFault("model_cut") from None
+        if self._first_ms is None:
+            self._first_ms = self._elapsed_ms()
+        return piece
 
     def _ended(self, end: ChatEnd) -> ChatEnd:
         if not self._said and not end.tool_calls and end.finish != "content_filter":

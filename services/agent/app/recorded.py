@@ -178,5 +178,8 @@ class _NoLedger:
     ) -> Scope | None:
         return None
 
+    async def spent_in_turn(self, tenant: str, session_id: str, turn_id: str) -> Spend:  # noqa: ARG002
+        return Spend()
+
     async def settle(self, entries: Sequence[Entry]) -> None:
         pass

@@ -1,13 +1,61 @@
 """Speech: what a model writes, on its way out. What has left is heard by what judges its support, and is never taken back."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import Protocol, TypeAlias
 
+from services.agent.domain.chat import ChatDelta, ChatRequest
 from services.agent.domain.citations import Citations
+from services.agent.domain.draft import printable
 from services.agent.domain.filters import Chain, Filter
 from services.agent.domain.grounding import Grounding, Support
 from services.agent.domain.steps import ToolResult
 
+from .spending import TurnSpending
+
 _BREAK = "\n\n"
+
+# Takes the text of a call piece by piece; says whether any of it so far can leave.
+Trial: TypeAlias = Callable[[str], bool]
+
+
+class TryingCompletions(Protocol):
+    """Streams completions, and tries again while nothing of a call's text can leave (`deployments.Deployments`)."""
+
+    @property
+    def name(self) -> str:
+        """What the first deployment is called."""
+        ...
+
+    def stream(
+        self, request: ChatRequest, spending: TurnSpending, trial: Callable[[], Trial] = ...
+    ) -> AsyncGenerator[ChatDelta, None]:
+        """Stream one completion, as `dialogue.Completions` does; `trial` makes what judges each call."""
+        ...
+
+
+class HeldCompletions:
+    """Completions whose calls are tried again until some of their text can leave to the customer.
+
+    Args:
+        filters: makes all that holds words back on their way out, for one call.
+    """
+
+    def __init__(self, completions: TryingCompletions, filters: Callable[[], Sequence[Filter]]) -> None:
+        self._completions = completions
+        self._filters = filters
+
+    @property
+    def name(self) -> str:
+        """What the first deployment is called."""
+        return self._completions.name
+
+    def stream(self, request: ChatRequest, spending: TurnSpending) -> AsyncGenerator[ChatDelta, None]:
+        """Stream one completion, as `dialogue.Completions` does."""
+        return self._completions.stream(request, spending, self._trial)
+
+    def _trial(self) -> Trial:
+        chain = Chain(self._filters())
+        return lambda piece: bool(chain.feed(printable(piece)).strip())
 
 
 class Speech:

@@ -1,9 +1,11 @@
 """Spending: what a turn, a session and a tenant may spend on models, set aside before each call and settled after it.
 
-A turn's budget is counted here, a session's and a tenant's (of a day, in UTC) by the ledger. A ledger that is away
-never stops an answer: then only the turn's budget holds, and what is settled waits here until it is back.
+A turn's budget is counted here, a session's and a tenant's (of a day, in UTC) by the ledger, which says, too, what earlier
+attempts of the turn have taken. A ledger that is away never stops an answer: then only the turn's budget holds, for this
+attempt alone, and what is settled waits here until it is back.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Literal
 
@@ -100,6 +102,10 @@ class Spending:
         asking = self._ledger.reserve(tenant, session_id, usage_id, spend, self.budgets)
         return usage_id, await self._patience.ask(asking)
 
+    async def earlier(self, tenant: str, session_id: str, turn_id: str) -> Spend:
+        """Give what earlier attempts of a turn have taken; nothing where the ledger is away."""
+        return await self._patience.ask(self._ledger.spent_in_turn(tenant, session_id, turn_id)) or Spend()
+
     def put(self, entry: Entry) -> None:
         """Have a settled call written soon."""
         self._queue.put(entry)
@@ -129,6 +135,9 @@ class TurnSpending:
         self._budget = spending.budgets.get("turn", Budget())
         self._open: dict[str, Reserved] = {}
         self._spent = Spend()
+        self._looking = asyncio.Lock()
+        # Whether what earlier attempts have taken is counted. Nothing comes before the first.
+        self._whole = whose.attempt <= 1 or not self._budget.limited
         self._calls = 0
         self._tool_calls = 0
         self._totals = Totals()
@@ -149,6 +158,7 @@ class TurnSpending:
         Raises:
             BudgetExhausted: the call would pass a budget. A ledger that is away forbids nothing.
         """
+        await self._count_earlier()
         cost_usd = model.cost_usd(prompt_tokens, completion_tokens)
         spend = Spend(tokens=prompt_tokens + completion_tokens, cost_usd=cost_usd)
         if what := self._budget.passed_by(self._spent + spend):
@@ -169,6 +179,14 @@ class TurnSpending:
         )  # fmt: skip
         self._open[usage_id] = reserved
         return reserved
+
+    async def _count_earlier(self) -> None:
+        """Count once what earlier attempts have taken: five attempts have one budget."""
+        async with self._looking:
+            if not self._whole:
+                whose = self._whose
+                self._spent += await self._spending.earlier(whose.tenant, whose.session_id, whose.turn_id)
+                self._whole = True
 
     def settle(
         self,

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from libs.contracts.agent import Approval
 from libs.contracts.errors import Conflict, DeskError
 from libs.contracts.ids import APPROVAL
-from services.agent.domain import tools
+from services.agent.domain import actions, tools
 from services.agent.domain.chat import ToolCall
 from services.agent.domain.prompt import Prompt
 from services.agent.domain.steps import Step, ToolResult, step_key
@@ -23,6 +23,7 @@ from services.agent.domain.tools import failed
 from services.agent.ports import Approvals, Journal, Log, Mint
 
 from .calling import Calling
+from .carrying import Carrying
 from .journaling import Journaling
 from .tools import Registered, Registry
 
@@ -49,7 +50,7 @@ class DecidedCall(Struct, frozen=True):
 
 
 class Steps:
-    """Runs the tool calls of turns.
+    """Runs the tool calls of turns. `carrying` has the allowed actions that run here.
 
     Args:
         patience_s: how long journal and approvals may take, each time.
@@ -63,6 +64,7 @@ class Steps:
     ) -> None:  # fmt: skip
         self.registry = registry
         self.journal = Journaling(journal, approvals, log, patience_s)
+        self.carrying = Carrying(log)
         self.log = log
         self.mint = mint
         self.now = now
@@ -72,6 +74,15 @@ class Steps:
     def of(self, prompt: Prompt) -> "TurnSteps":
         """Give the steps of one attempt of a turn."""
         return TurnSteps(self, prompt)
+
+    async def outcome(self, tenant: str, approval_id: str) -> Step | None:
+        """Give an allowed action with its result, once it is not under way here any more; None where nobody knows."""
+        await self.carrying.ended(tenant, approval_id)
+        try:
+            there = await self.journal.steps(tenant, approval_id)
+        except DeskError:
+            return None
+        return there[0] if there and there[0].result is not None else None
 
 
 class TurnSteps:
@@ -138,7 +149,7 @@ class TurnSteps:
         if found is None or found[0].session_id != self._prompt.session_id:
             return DecidedCall(None, failed(_UNKNOWN_APPROVAL))
         approval, call = found
-        if words := _standing(approval, self._steps.now()):
+        if words := actions.standing(approval, self._steps.now()):
             return DecidedCall(call, failed(words))
         return DecidedCall(call, await self._carry_out(approval, call, next_rank))
 
@@ -162,7 +173,7 @@ class TurnSteps:
         except DeskError as error:
             self._steps.log.warning("approval_not_asked", turn=prompt.turn_id, tool=call.name, code=error.code)
             return failed(_NOT_NOW)
-        return ToolResult(text=_ASKED[kept.status], failed=kept.status in ("refused", "expired"))
+        return ToolResult(text=actions.ASKED[kept.status], failed=kept.status in ("refused", "expired"))
 
     async def _take(self, tool: Registered, call: ToolCall, arguments: dict[str, Any], next_rank: int) -> ToolResult:
         """Journal a step and run it."""
@@ -242,12 +253,18 @@ class TurnSteps:
             step = there[0]
             if step.result is not None:
                 return tools.reranked(step.result, next_rank)
-            if not (step.idempotent and idempotent):
+            if not (step.idempotent and idempotent) and not self._steps.carrying.runs(prompt.tenant, key):
                 raise self._unconfirmed(step)
-        result = await self._calling.checked(call, self._calling.context(key, next_rank))
+        result = await self._steps.carrying.through(prompt.tenant, key, lambda: self._do(key, step, next_rank))
         if result is None:
             raise self._unconfirmed(step)
-        await self._end(key, step, result)
+        return tools.reranked(result, next_rank)
+
+    async def _do(self, approval_id: str, step: Step, next_rank: int) -> ToolResult | None:
+        """Call what was allowed, and journal how it ended; None where nobody knows that."""
+        result = await self._calling.checked(step.call, self._calling.context(approval_id, next_rank))
+        if result is not None:
+            await self._end(approval_id, step, result)
         return result
 
     async def _end(self, turn_id: str, step: Step, result: ToolResult) -> None:
@@ -263,28 +280,5 @@ class TurnSteps:
         return Unconfirmed(step)
 
 
-# What a model is told of an action that it asked for; it may ask again in another attempt, after a person's word.
-_ASKED = {
-    "pending": (
-        "This has not been done: a colleague must allow it first, and has been asked. Do not ask for it again. Tell the"
-        " customer that it waits for a colleague's permission and that they will hear of it here."
-    ),
-    "approved": "A colleague has allowed this. It is being done apart from this answer; do not ask for it again.",
-    "refused": "A colleague has refused this. It has not been done. Do not ask for it again; tell the customer so.",
-    "expired": "Nobody allowed this in time. It has not been done. Do not ask for it again; tell the customer so.",
-}
-
-
 def _is_repeatable(tool: Registered) -> bool:
     return tool.kind.idempotent and tool.kind.access == "read_only"
-
-
-def _standing(approval: Approval, now: datetime) -> str | None:
-    """Say why a call is not to be run; None where a person allowed it."""
-    if approval.status == "approved":
-        return None
-    if approval.status == "refused":
-        return "A colleague refused this. It was not done. Tell the customer so."
-    if approval.status == "expired" or approval.expires_at <= now:
-        return "Nobody allowed this in time. It was not done. Tell the customer so."
-    return "Nobody has decided about this yet. It was not done."

@@ -13,6 +13,7 @@ from services.agent.ports import Mint
 from .attempt import Attempt, Ending
 from .claims import Claim
 from .lease import Lease
+from .withdrawal import Outcomes
 from .writing import Means
 
 # How long a turn may take to be given back while the process stops, in seconds.
@@ -22,11 +23,16 @@ _MOST_EARLY = 256
 
 
 class Turns:
-    """The turns under way in this process."""
+    """The turns under way in this process.
 
-    def __init__(self, means: Means, mint: Mint) -> None:
+    Args:
+        outcomes: what came of allowed actions; None where none can have been done.
+    """
+
+    def __init__(self, means: Means, mint: Mint, outcomes: Outcomes | None = None) -> None:
         self._means = means
         self._mint = mint
+        self._outcomes = outcomes
         self._attempts: dict[str, Attempt] = {}
         self._early: dict[tuple[str, str, int], bool] = {}
 
@@ -34,7 +40,7 @@ class Turns:
         """Answer a claimed turn, whatever happens. When cancelled, give it back first. One log line each."""
         turn, means, clock = claim.turn, self._means, asyncio.get_running_loop().time
         lease = Lease(means.caller, means.log, turn, agent_id=means.agent_id, asked_at=claim.asked_at)
-        attempt = Attempt(means, turn, lease, self._mint(ids.MESSAGE))
+        attempt = Attempt(means, turn, lease, self._mint(ids.MESSAGE), self._outcomes)
         self._attempts[turn.turn_id] = attempt
         if (wanted := self._early.pop((turn.tenant, turn.turn_id, turn.attempt), None)) is not None:
             attempt.revoke(wanted=wanted)

@@ -1,14 +1,26 @@
 """Actions that colleagues decided about: which a turn carries, and the hand-over where nobody can say whether one was done."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import msgspec
 
+from libs.contracts.agent import Approval
 from libs.contracts.session import Escalation, Message, Priority
 
 _FROM_HIGHEST: list[Priority] = ["urgent", "high", "normal", "low"]
 # How much of an action's arguments names it to people, in characters.
 _LONGEST = 80
+# What a model is told of an action that it asked for; it may ask again in another attempt, after a person's word.
+ASKED = {
+    "pending": (
+        "This has not been done: a colleague must allow it first, and has been asked. Do not ask for it again. Tell the"
+        " customer that it waits for a colleague's permission and that they will hear of it here."
+    ),
+    "approved": "A colleague has allowed this. It is being done apart from this answer; do not ask for it again.",
+    "refused": "A colleague has refused this. It has not been done. Do not ask for it again; tell the customer so.",
+    "expired": "Nobody allowed this in time. It has not been done. Do not ask for it again; tell the customer so.",
+}
 
 
 def decisions(questions: Sequence[Message]) -> list[Message]:
@@ -52,3 +64,14 @@ def merged(first: Escalation | None, second: Escalation | None) -> Escalation | 
         score=max(first.score, second.score),
         evidence=list(dict.fromkeys([*first.evidence, *second.evidence])),
     )
+
+
+def standing(approval: Approval, now: datetime) -> str | None:
+    """Say why a call is not to be run; None where a person allowed it."""
+    if approval.status == "approved":
+        return None
+    if approval.status == "refused":
+        return "A colleague refused this. It was not done. Tell the customer so."
+    if approval.status == "expired" or approval.expires_at <= now:
+        return "Nobody allowed this in time. It was not done. Tell the customer so."
+    return "Nobody has decided about this yet. It was not done."

@@ -31,7 +31,8 @@ _LONGEST_RESULT = 12_000
 _LEFT_OUT = "(left out: there was no room for it)"
 # Numbers in an earlier answer counted other passages.
 _CITATION = re.compile(r"[ \t]?\[\d{1,3}\]")
-_NOT_SHOWN = "Earlier messages are not shown."
+_NOT_SHOWN = "{} not shown."
+_BEGINS = "The conversation begins here."
 _STOPPED = "The answer above was stopped before its end."
 
 # Who says what, as models see it.
@@ -98,7 +99,7 @@ def assemble(material: Material, room: Room) -> Assembled:
     def without(count: int) -> list[ChatMessage]:
         past, pages, forgotten, given = _shares(count, kinds)
         last = "\n\n".join([*facts[forgotten:], *passages[: len(passages) - pages], *questions])
-        turns = _window(history[past:], cut=past > 0)
+        turns = _window(history[past:], _missing(prompt.history, past))
         turns.append(("user", last))
         return _messages(material, turns, _left(results, given))
 
@@ -139,11 +140,21 @@ def _joined(turns: Iterable[_Turn]) -> list[ChatMessage]:
     return [ChatMessage(role=role, content="\n\n".join(texts)) for role, texts in said]
 
 
-def _window(history: Sequence[Sequence[_Turn]], *, cut: bool) -> list[_Turn]:
-    """Begin with the customer, and say where something is missing."""
+def _missing(history: Sequence[Message], dropped: int) -> int:
+    """Say how many messages came before those that are shown: with what was dropped, what the agent was not given."""
+    if dropped < len(history):
+        return history[dropped].seq - 1
+    return history[-1].seq if history else 0
+
+
+def _window(history: Sequence[Sequence[_Turn]], missing: int) -> list[_Turn]:
+    """Begin with the customer, and say how much is missing."""
     turns = [turn for message in history for turn in message if turn[1].strip()]
-    if cut or (turns and turns[0][0] != "user"):
-        turns.insert(0, ("user", block("event", _NOT_SHOWN)))
+    if missing:
+        many = "1 earlier message is" if missing == 1 else f"{missing} earlier messages are"
+        turns.insert(0, ("user", block("event", _NOT_SHOWN.format(many))))
+    elif turns and turns[0][0] != "user":
+        turns.insert(0, ("user", block("event", _BEGINS)))
     return turns
 
 

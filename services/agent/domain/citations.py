@@ -5,7 +5,9 @@ passage cited is `[1]`, whatever its rank. A mark that names no passage, or one 
 
 | written | |
 |---|---|
-| `[1]`, `[ 1 ]`, `【1】`, `[1, 2]`, `[1; 2]`, `[1-3]` | marks; several numbers leave as `[1][2]` |
+| `[1]`, `[ 1 ]`, `【1】`, `[1, 2]`, `[1; 2]` | marks; several numbers leave as `[1][2]` |
+| `[1-3]` | a mark where there are passages 1, 2 and 3; so a number range of 2 or 3 such numbers is taken for one |
+| `[1-4]`, `[3-1]`, `[7-9]` without such passages | text: a number range |
 | `[1](https://...)` | a link |
 | `[click here]`, `[1a]`, `[2024]`, `[]` | text |
 | `list[0]` | text: nothing is numbered 0; behind a word, `days[1]` is a mark |
@@ -25,9 +27,13 @@ _MARK = re.compile(
 )
 # The end of a piece that may become a mark, with the space that would go with it. One sign more tells mark from link.
 _BEGINNING = re.compile(rf"[ \t]?(?:[\[【]{_INSIDE}{{0,{_LONGEST}}}[\]】]?)?\Z")
+# Without any of these a text holds no mark and no code.
+_MATTERS = re.compile(r"[\[【`\n]")
 _STOP = re.compile(r"`+|\n|[ \t]?[\[【]")
-_RANGE = re.compile(r"(\d+)[ \t]*[–-][ \t]*(\d+)")
+_PARTS = re.compile("[,;]")
 _NUMBER = re.compile(r"\d+")
+# Of a range of passages; no text cites more.
+_WIDEST = MAX_SOURCES
 
 
 class Citations:
@@ -57,6 +63,11 @@ class Citations:
     def feed(self, text: str) -> str:
         """Take a further piece; give what can leave now."""
         self._held += text
+        if not _MATTERS.search(self._held):
+            # As below, for the most of all text.
+            text = self._held
+            self._held = text[-1] if text[-1:] in (" ", "\t") else ""
+            return self._plain(text.removesuffix(self._held))
         beginning = _BEGINNING.search(self._held)
         assert beginning is not None  # noqa: S101 - it matches nothing at all, too
         return self._pass(beginning.start())
@@ -104,10 +115,20 @@ class Citations:
         self._ticks = 0
 
     def _cites(self, before: str, inside: str) -> bool:
-        """Say whether a mark cites: not in code, and not `list[0]`."""
+        """Say whether a mark cites: not in code, not `list[0]`, and no other range than one of passages."""
         self._settle()
         behind_word = len(before) == 1 and (self._last.isalnum() or self._last == "_")
-        return not (self._code or self._fenced or (behind_word and int(_NUMBER.findall(inside)[0]) == 0))
+        if self._code or self._fenced or (behind_word and int(_NUMBER.findall(inside)[0]) == 0):
+            return False
+        return all(self._is_of_passages(*map(int, _NUMBER.findall(part))) for part in _PARTS.split(inside))
+
+    def _is_of_passages(self, first: int, *ends: int) -> bool:
+        """Say whether what stands between two commas cites: one number, or a range of passages, all of which there are."""
+        if not ends:
+            return True
+        return (
+            len(ends) == 1 and first < ends[0] < first + _WIDEST and self._known.issuperset(range(first, ends[0] + 1))
+        )
 
     def _written(self, inside: str) -> str:
         """Give a mark with the numbers that the text uses; nothing where none of its passages may be cited."""
@@ -123,9 +144,7 @@ class Citations:
 def _ranks(inside: str) -> list[int]:
     """Read the numbers of a mark; of a range those between, too."""
     found: list[int] = []
-    for part in re.split("[,;]", inside):
-        if reach := _RANGE.search(part):
-            found += range(int(reach[1]), min(int(reach[2]), int(reach[1]) + 9) + 1)
-        else:
-            found += map(int, _NUMBER.findall(part))
+    for part in _PARTS.split(inside):
+        numbers = [int(number) for number in _NUMBER.findall(part)]
+        found += range(numbers[0], numbers[-1] + 1)
     return found

@@ -3,7 +3,8 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
-from math import log1p
+from functools import cached_property, lru_cache
+from math import fsum, log1p
 
 from libs.contracts.knowledge import Source
 
@@ -78,8 +79,12 @@ class Ground:
         """Its quantities, found when they are first asked for: many answers have none."""
         if self._quantities is None:
             title = self.passage.title if self.passage else ""
-            self._quantities = quantities("\n".join([*self.sentences, title]))
+            self._quantities = _quantities_of("\n".join([*self.sentences, title]))
         return self._quantities
+
+
+# The same few passages answer most questions.
+_quantities_of = lru_cache(maxsize=512)(quantities)
 
 
 class Claim:
@@ -90,11 +95,17 @@ class Claim:
         self._text = text = _OPENING.sub("", _MARK.sub("", sentence).strip().replace("’", "'"))
         compared = [stem for stem in words.content(text) if not stem.isdigit() and stem not in _NO_WORDS]
         self._weight = {stem: rarity.weight(stem) for stem in compared}
-        self._total = sum(self._weight.values())
+        self._total = fsum(self._weight.values())
         self.quantities = quantities(text, stated=True)
-        self.foreign = evidence.is_foreign(text)
-        said = len(self._weight) >= (_LONG_FOREIGN if self.foreign else 2) or bool(self.quantities) or bool(self.marks)
+        count = len(self._weight)
+        enough = count >= _LONG_FOREIGN or (count >= 2 and not self.foreign)
+        said = enough or bool(self.quantities) or bool(self.marks)
         self.states = said and (bool(self._weight) or bool(self.quantities)) and not _STATES_NOTHING.search(text)
+
+    @cached_property
+    def foreign(self) -> bool:
+        """Whether it is surely in another language than English; found when it is asked for, as most need not know."""
+        return evidence.is_foreign(self._text)
 
     def agrees(self, grounds: Sequence[Ground], known: set[str]) -> bool:
         """Say whether all its quantities are in what is given, or were the customer's own."""
@@ -109,10 +120,12 @@ class Claim:
             return 0.0
         if not self._total:
             return 1.0
-        return self._of(frozenset[str]().union(*(ground.stems for ground in grounds)))
+        first, *others = (ground.stems for ground in grounds)
+        return self._of(first.union(*others) if others else first)
 
     def _of(self, stems: frozenset[str]) -> float:
-        return sum(weight for stem, weight in self._weight.items() if stem in stems) / self._total
+        shared = self._weight.keys() & stems
+        return fsum(self._weight[stem] for stem in shared) / self._total if shared else 0.0
 
     def is_denied(self, grounds: Sequence[Ground]) -> bool:
         """Say whether the sentence that is nearest to it says the same with a "not" more or less."""

@@ -67,6 +67,8 @@ _PERSONAL = (
 )
 _LEAST_DIGITS, _MOST_DIGITS = 7, 15
 _PLACEHOLDER = re.compile(r"\{\{[A-Z]{2,6}_\d{1,4}\}\}")
+# What stands for a value that there is not: a model has made its placeholder up.
+_NOTHING = "…"
 _PLACEHOLDER_BEGUN = re.compile(r"\{(?:\{(?:[A-Z]{0,6}(?:_(?:\d{0,4}\}?)?)?)?)?\Z")
 
 
@@ -75,8 +77,8 @@ class Redaction:
 
     A number that is hidden for nothing does no harm: the customer and tools get it back. Names and postal addresses stay.
 
-    Each value has one placeholder for as long as this lives (a turn), such as `{{EMAIL_1}}`; where the model writes it, the
-    customer reads the value. Cards are checked by Luhn's formula (ISO/IEC 7812), accounts by modulus 97 (ISO 13616), so that
+    Each value has one placeholder for as long as this lives (a turn), such as `{{EMAIL_1}}`, however it is spaced and punctuated;
+    where the model writes it, the customer reads the value as it was written first, and "…" where there is no such value. Cards are checked by Luhn's formula (ISO/IEC 7812), accounts by modulus 97 (ISO 13616), so that
     order numbers stay.
     """
 
@@ -96,8 +98,12 @@ class Redaction:
         return match[0][: len(match[0]) - len(value)] + self._placeholder(kind, value)
 
     def restore(self, text: str) -> str:
-        """Give a text with the values in the place of their placeholders; unknown placeholders stay."""
+        """Give a text with the values in the place of their placeholders; unknown placeholders stay, for a tool to refuse."""
         return _PLACEHOLDER.sub(lambda match: self._values.get(match[0], match[0]), text) if "{{" in text else text
+
+    def shown(self, text: str) -> str:
+        """Give a text for the customer: as `restore`, but nothing of a placeholder that a model has made up."""
+        return _PLACEHOLDER.sub(lambda match: self._values.get(match[0], _NOTHING), text) if "{{" in text else text
 
     def restorer(self) -> Filter:
         """Give a filter that restores a text while it streams."""
@@ -106,11 +112,12 @@ class Redaction:
     def _placeholder(self, kind: str, value: str) -> str:
         if not _is_personal(kind, value):
             return value
-        if value not in self._placeholders:
+        same = _bare(value)
+        if same not in self._placeholders:
             self._counts[kind] = self._counts.get(kind, 0) + 1
             placeholder = f"{{{{{kind}_{self._counts[kind]}}}}}"
-            self._placeholders[value], self._values[placeholder] = placeholder, value
-        return self._placeholders[value]
+            self._placeholders[same], self._values[placeholder] = placeholder, value
+        return self._placeholders[same]
 
 
 class _Restorer:
@@ -123,11 +130,18 @@ class _Restorer:
         begun = _PLACEHOLDER_BEGUN.search(text) if "{" in text[-16:] else None
         safe = begun.start() if begun else len(text)
         self._held = text[safe:]
-        return self._redaction.restore(text[:safe])
+        return self._redaction.shown(text[:safe])
 
     def finish(self) -> str:
         rest, self._held = self._held, ""
-        return self._redaction.restore(rest)
+        return self._redaction.shown(rest)
+
+
+def _bare(value: str) -> str:
+    """Give what is the same for the same value in another spelling: an address without case, a number without its spaces and signs."""
+    if "@" in value:
+        return value.casefold()
+    return "".join(character for character in value.upper() if character.isalnum() or character == "+")
 
 
 def _is_personal(kind: str, value: str) -> bool:

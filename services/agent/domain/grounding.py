@@ -35,7 +35,7 @@ _OF_TOOLS = 0.9
 # What is longer without an end is no sentence; it is judged in parts.
 _LONGEST = 2_000
 
-_ENDS = ".!?…\n"
+_MAY_END = re.compile(r"[.!?…\n]")
 _END = re.compile(r"\n+|[.!?…]+[\"'”’)\]»*]*(?:\s?\[\d{1,3}\])*(?=\s+[^\s\[])")
 _ABBREVIATION = re.compile(r"(?:\b(?:e\.g|i\.e|etc|approx|no|mr|mrs|ms|dr|z\.b|p\.m|a\.m)|\b[A-Z])\.$", re.IGNORECASE)
 
@@ -97,11 +97,11 @@ class Grounding:
     def hear(self, text: str) -> None:
         """Take a further piece of what has left; judge the sentences that it ends."""
         self._buffer += text
-        self._may_end = self._may_end or any(sign in _ENDS for sign in text)
+        self._may_end = self._may_end or _MAY_END.search(text) is not None
         while self._may_end and (end := self._next_end()):
             self._judge(self._buffer[:end])
             self._buffer = self._buffer[end:]
-        self._may_end = any(sign in _ENDS for sign in self._buffer)
+            self._may_end = _MAY_END.search(self._buffer) is not None
         if len(self._buffer) > _LONGEST:
             self._judge(self._buffer)
             self._buffer = ""
@@ -160,13 +160,13 @@ class Grounding:
             return 0.0, []
         if cited:
             share = claim.share(cited, known)
-            if claim.foreign and claim.agrees(cited, known):
-                share = max(share, LEAST_CITED)
+            if share < LEAST_CITED and claim.foreign and claim.agrees(cited, known):
+                share = LEAST_CITED
             if share >= LEAST_CITED:
                 return share, cited
-        one = max(self._grounds, key=lambda ground: claim.share([ground], known), default=None)
-        share = claim.share([one], known) if one else 0.0
-        return (share, [one]) if one and share >= LEAST_MATCHED else (0.0, [])
+        shares = [claim.share([ground], known) for ground in self._grounds]
+        share = max(shares, default=0.0)
+        return (share, [self._grounds[shares.index(share)]]) if share >= LEAST_MATCHED else (0.0, [])
 
     def _ranks(self, marks: Sequence[int]) -> set[int]:
         ranks = self._cited

@@ -14,16 +14,19 @@ _LONGEST_LINK = 2_000
 _LONGEST_UNIT = 200
 
 _BREAKS = r"\s<>\"'`\[\]"
-# Letters of languages without spaces, and their punctuation: Thai, Lao, Myanmar, Khmer, then Chinese, Japanese.
+# Letters of languages without spaces, and their punctuation: Thai, Lao, Myanmar, Khmer, Chinese, Japanese.
 UNSPACED = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 PUNCTUATION = r"\u3001-\u3003\u3008-\u3011\u3014-\u301f\uff01\uff08\uff09\uff0c\uff1a\uff1b\uff1f\uff61-\uff64"
 _ENDS = rf"{_BREAKS}{UNSPACED}{PUNCTUATION}"
 _UNIT = re.compile(rf"[^{_ENDS}]{{0,{_LONGEST_UNIT}}}+[{_ENDS}]|[^{_ENDS}]{{{_LONGEST_UNIT}}}")
 _BREAK = re.compile(rf"[{_BREAKS}]")
-# Such a letter ends the word before it; it may itself begin a host without a scheme.
+# Such a letter ends the word before it, and may begin a host without a scheme.
 _LAST_UNSPACED = re.compile(rf"[{UNSPACED}]|(?<=[{PUNCTUATION}])")
 # An address may have such letters in it.
 _ADDRESS_BEGUN = re.compile(r"//|www\.|\\|(?:javascript|data|vbscript|blob|file):", re.IGNORECASE)
+# Without any of these a text, as the most of all texts, holds no link and no tag, and has only plain breaks.
+_MATTERS = re.compile(r"[^\t\n -~\u00a1-\u0dff\u2010-\u2027\u20ac]|[!/:<>\[\]\\`]|www", re.IGNORECASE)
+_PLAIN_BREAKS = " \n\t\"'"
 
 # A host may be a number in brackets (RFC 3986, section 3.2.2); they end no word then.
 _NUMBER = r"(?<=//)\[[0-9a-f:.%]{2,60}\](?!\()"
@@ -54,14 +57,11 @@ _LOADS = re.compile(
 _TAG_BEGINS = re.compile(r"<(?=[a-z/]|\Z)", re.IGNORECASE)
 _BRACKETS = re.compile(r"!?\[|<|!\Z")
 # What a bracket may still become, with what would end it, and how long it may be.
+_TEXT_OPEN = rf"!?\[[^\]\n]{{0,{_LONGEST_TEXT}}}+"
 _OPEN = (
-    (re.compile(rf"!?\[[^\]\n]{{0,{_LONGEST_TEXT}}}+\Z"), re.compile(r"[\]\n]"), _LONGEST_TEXT),
-    (re.compile(rf"!?\[[^\]\n]{{0,{_LONGEST_TEXT}}}+\]\Z|<\Z|!\Z"), None, 0),
-    (
-        re.compile(rf"!?\[[^\]\n]{{0,{_LONGEST_TEXT}}}+\]\([^)\n]{{0,{_LONGEST_LINK}}}+\Z"),
-        re.compile(r"[)\n]"),
-        _LONGEST_LINK,
-    ),
+    (re.compile(rf"{_TEXT_OPEN}\Z"), re.compile(r"[\]\n]"), _LONGEST_TEXT),
+    (re.compile(rf"{_TEXT_OPEN}\]\Z|<\Z|!\Z"), None, 0),
+    (re.compile(rf"{_TEXT_OPEN}\]\([^)\n]{{0,{_LONGEST_LINK}}}+\Z"), re.compile(r"[)\n]"), _LONGEST_LINK),
     (re.compile(rf"<[a-z/][^>]{{0,{_LONGEST_LINK}}}+\Z", re.IGNORECASE), re.compile(">"), _LONGEST_LINK),
 )
 # What may be a part of an address: where something between two such signs goes, they must not become one.
@@ -87,7 +87,7 @@ class LinkStripper:
     def __init__(self, allowed: frozenset[str] = frozenset()) -> None:
         self._allowed = {host.lower().strip(".") for host in allowed}
         # What came since the last whole unit, and the units that are not yet safe.
-        self._unit = ""
+        self._unit: str = ""
         self._held = ""
         self._before = ""
         # While something is open: what may end it, and how long what is held may become.
@@ -98,6 +98,11 @@ class LinkStripper:
     def feed(self, text: str) -> str:
         """Take a further piece; give what can leave now."""
         text, place, left = self._unit + text, 0, list[str]()
+        if not (self._held or _MATTERS.search(text)):
+            plain = max(map(text.rfind, _PLAIN_BREAKS)) + 1
+            if len(text) - plain < _LONGEST_UNIT:
+                self._unit, self._before = text[plain:], text[plain - 1 : plain] or self._before
+                return text[:plain]
         while unit := _UNIT.match(text, place):
             place = unit.end()
             left.append(self._take(unit[0]))
@@ -260,12 +265,8 @@ def _wholes(text: str) -> list[tuple[int, int]]:
 
 
 def _opened(text: str, whole: list[tuple[int, int]]) -> tuple[int, re.Pattern[str] | None, int]:
-    """Give where the first bracket is that may yet become a link or a tag, what ends it, and its most length.
-
-    The text's end where there is none.
-    """
-    place = 0
-    spans = iter([*whole, (len(text), len(text))])
+    """Give where the first bracket is that may yet become a link or a tag (or the text's end), what ends it, its most length."""
+    place, spans = 0, iter([*whole, (len(text), len(text))])
     start, end = next(spans)
     while match := _BRACKETS.search(text, place):
         place = match.start()

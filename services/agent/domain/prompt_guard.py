@@ -48,7 +48,8 @@ class PromptGuard:
         text, place, left = self._held + text, 0, list[str]()
         while ended := _ENDED.match(text, place):
             place = ended.end()
-            left.append(self._passed(ended[0]))
+            piece = ended[0]
+            left.append(piece if piece == " " and not self._reciting else self._passed(piece))
         self._held = text[place:]
         return "".join(left)
 
@@ -61,8 +62,11 @@ class PromptGuard:
         word = _bare(piece)
         if not word:  # a dash or a star neither ends nor lengthens a recital
             return "" if self._reciting else piece
+        if word not in self._places:
+            self._waiting, self._runs, self._reciting = self._runs, {}, False
+            return piece
         before, weight = self._waiting | self._runs, _weight(word)
-        runs = {place: before.get(place - 1, 0) + weight for place in self._places.get(word, ())}
+        runs = {place: before.get(place - 1, 0) + weight for place in self._places[word]}
         self._waiting = {place: length for place, length in self._runs.items() if place + 1 not in runs}
         self._runs = runs
         longest = max(runs.values(), default=0)
@@ -82,8 +86,10 @@ def _places(instructions: str) -> Mapping[str, list[int]]:
 
 
 def _bare(word: str) -> str:
-    return _LETTERS.sub("", word).casefold()
+    return (word if word.isalnum() else _LETTERS.sub("", word)).casefold()
 
 
 def _weight(word: str) -> float:
+    if word.isascii():
+        return 1
     return next((weight for letters, weight in _WEIGHTS if letters.fullmatch(word)), 1)

@@ -18,6 +18,11 @@ _ASKED_WHERE_KNOWN: dict[str, str] = {
     "device": r"device",
     "language": r"(?:preferred )?language",
     "preferred_contact": r"preferred (?:way of contact|contact(?: method)?)",
+    "birthday": r"birthday|date of birth",
+    "shoe_size": r"shoe size",
+    "size": r"(?:clothing |dress |clothes )?size",
+    "diet": r"diet",
+    "employer": r"employer",
 }
 _NAME = "|".join((*_ASKED.values(), *_ASKED_WHERE_KNOWN.values()))
 _NAMED = rf"(?:{_NAME})(?:(?:,| and|, and| or) (?:my |the )?(?:{_NAME})){{0,2}}"

@@ -16,8 +16,6 @@ from .steps import ToolResult
 SEARCH_KNOWLEDGE = "search_knowledge"
 READ_ATTACHMENT = "read_attachment"
 RECALL = "recall"
-# What every answer is looked up with, whoever writes it.
-ALL = (SEARCH_KNOWLEDGE, READ_ATTACHMENT, RECALL)
 REMEMBER = "remember"
 ESCALATE = "escalate"
 # What a model may ask for without anybody declaring it.
@@ -32,8 +30,11 @@ class BadArguments(Exception):
 
 
 def looked_up(questions: Sequence[Message], known: Sequence[Fact]) -> list[str]:
-    """Name the tools that had something to say to a turn's questions, or were asked for it."""
-    used = [SEARCH_KNOWLEDGE]
+    """Name the tools whose work was done for an answer before it was written, as far as it was for this one.
+
+    Every answer has the help pages searched, which says nothing about it: that is named where a model asked for it.
+    """
+    used: list[str] = []
     if files.named(questions):
         used.append(READ_ATTACHMENT)
     if known:

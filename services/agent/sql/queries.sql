@@ -58,6 +58,10 @@ select coalesce(
     (select user_id from memories where tenant = $1 and told_in @> array[$2::text] and user_id is not null limit 1)
 )
 
+-- name: use_context
+-- Once in an hour.
+update contexts set used_at = now() where tenant = $1 and session_id = $2 and used_at < now() - interval '1 hour'
+
 -- name: recall
 -- Of the user ($3, at most $4): what was told in this session, what its context names, and what was told or used since
 -- that was prepared; where none was, all. The session's own in full.
@@ -152,6 +156,15 @@ delete from forgotten_sessions where (tenant, session_id) in (
 delete from contexts where (tenant, session_id) in (
     select tenant, session_id from contexts where ended_at < now() - interval '7 days'
     order by ended_at
+    limit $1
+    for update skip locked
+)
+
+-- name: drop_unused_contexts
+-- Of sessions that have not ended. Who comes back is known all the same: `recall` chooses among all then.
+delete from contexts where (tenant, session_id) in (
+    select tenant, session_id from contexts where ended_at is null and used_at < now() - interval '24 hours'
+    order by used_at
     limit $1
     for update skip locked
 )
@@ -309,6 +322,13 @@ select array(select scope from taken) as taken,
 -- name: give_back
 update spent set tokens = tokens - $3::bigint, cost = cost - $4::float8::numeric
 where tenant = $1 and scope = any($5::text[]) and key in ($2, to_char(now(), 'YYYY-MM-DD'))
+
+-- name: spent_in_turn
+-- What is set aside names no turn; a session has one at a time.
+select coalesce(sum(case when outcome is null then reserved_tokens else prompt_tokens + completion_tokens end), 0)::bigint as tokens,
+    coalesce(sum(case when outcome is null then reserved_cost else cost_usd end), 0)::float8 as cost_usd
+from usage
+where tenant = $1 and session_id = $2 and (turn_id = $3 or outcome is null)
 
 -- name: settle
 -- Under `share_sessions`. A call is settled once: one that was settled before is no part of `settled`. What it took

@@ -195,6 +195,21 @@ async def test_i3_an_action_whose_agent_died_is_not_done_again_but_ends_with_a_p
     assert len(crm.requests) == 1
 
 
+async def test_an_action_that_the_customer_stops_ends_with_a_person(
+    client: Client, first: OpenAIServer, crm: ToolServer
+) -> None:
+    session_id = await allowed_and_begun(client, first, crm)
+    status, body, _ = await client.request("POST", f"/api/chat/sessions/{session_id}/cancel")
+    assert status == 200, body
+    ticket = await escalation(client, session_id)
+    assert ticket["reasons"] == ["action_unconfirmed"]
+    assert "cancel_order" in ticket["evidence"][0]
+    told = (await answers(client, session_id, 2))[-1]
+    assert (told["status"], told["metadata"]["kind"]) == ("complete", "hand_over")
+    assert "whether something that I began for you was completed" in told["content"]
+    assert list(crm.effects.values()) == [1]
+
+
 async def test_i9_an_agent_that_was_paused_in_an_action_says_nothing_stale(
     client: Client, system: System, first: OpenAIServer, crm: ToolServer
 ) -> None:

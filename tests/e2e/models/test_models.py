@@ -38,7 +38,7 @@ async def test_a_model_answers_from_the_passages_and_cites_them(client: Client, 
     assert message["metadata"]["model"] == "openai/first"
     assert message["metadata"]["retrieval_score"] > 0.5
     assert message["metadata"]["usage"]["cost_usd"] > 0
-    assert "search_knowledge" in message["tools_used"]
+    assert message["tools_used"] == []  # nobody asked for more than the search that every answer makes
     shown = prompt_of(first)
     assert "Acme" in shown
     assert RETURNS in shown
@@ -103,6 +103,33 @@ async def test_a_stream_that_is_cut_begins_anew_and_is_answered_once(client: Cli
     assert complete["attempt"] == starts[-1] > 1
     history = await client.history(session_id)
     assert [message["role"] for message in history["messages"]] == ["user", "assistant"]
+
+
+async def test_a_stream_that_breaks_off_before_a_word_has_left_is_answered_by_the_next_model_at_once(
+    client: Client, first: OpenAIServer, second: OpenAIServer
+) -> None:
+    first.script = lambda _body: Reply(text="Forty days or more", fault="cut_after", at=1)
+    second.replies.append(Reply(text=CITED))
+    session_id = await client.create()
+    async with client.socket(session_id) as socket:
+        complete = await socket.ask(RETURNS)
+        starts = [frame["attempt"] for frame in socket.frames if frame["type"] == "start"]
+        told = "".join(frame["content"] for frame in socket.frames if frame["type"] == "text")
+    assert (complete["message"]["content"], told, starts) == (CITED, CITED, [1])
+    metadata = complete["message"]["metadata"]
+    assert (metadata["model"], metadata["usage"]["calls"]) == ("hosted_vllm/second", 3)
+    assert "degraded" not in metadata
+
+
+async def test_where_every_stream_breaks_off_like_that_the_help_pages_are_quoted(
+    client: Client, first: OpenAIServer
+) -> None:
+    first.script = lambda _body: Reply(text="Forty days or more", fault="cut_after", at=1)
+    answer = await ask(client, RETURNS)
+    assert "30 days" in answer["content"]
+    assert "Forty" not in answer["content"]
+    assert answer["metadata"]["degraded"] == {"reason": "models_unavailable"}
+    assert len(first.received) == 2
 
 
 async def test_a_question_that_no_document_answers_is_abstained_from_and_becomes_a_gap(

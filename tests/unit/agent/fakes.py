@@ -15,6 +15,7 @@ from libs.contracts.frames import Text
 from libs.contracts.knowledge import SearchResult, Source
 from libs.contracts.session import ClaimedTurn, ClaimReply, LeaseRenewed, Message, TurnSettled
 from services.agent.app import Claim, Limits, Means, Memory, Turns
+from services.agent.app.withdrawal import Outcomes
 from services.agent.domain import facts
 from services.agent.domain.facts import Fact
 from services.agent.domain.prompt import Outcome, Prompt
@@ -239,14 +240,14 @@ def minter() -> Callable[[str], str]:
 
 def turns(
     bus: Bus, model: Any, log: Log | None = None, limits: Limits = FAST, memories: KeptMemories | None = None,
-    patience_s: float = 0.1,
+    patience_s: float = 0.1, outcomes: Outcomes | None = None,
 ) -> Turns:  # fmt: skip
     log = log or Log()
     memory = Memory(memories or KeptMemories(), log, patience_s=patience_s)
     means = Means(
         caller=bus, announcer=bus, model=model, log=log, agent_id="agent_1", limits=limits, memory=memory
     )  # fmt: skip
-    return Turns(means, minter())
+    return Turns(means, minter(), outcomes)
 
 
 async def until(true: Callable[[], Any], patience_s: float = 2.0) -> None:

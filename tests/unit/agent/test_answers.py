@@ -27,6 +27,7 @@ from services.agent.domain.filters import Redaction
 from services.agent.domain.instructions import Instructions, Persona
 from services.agent.domain.prompt import Notice, Outcome, Prompt
 from services.agent.domain.prompt_guard import PromptGuard
+from services.agent.domain.spending import Spend
 from services.agent.domain.steps import Step, ToolResult
 from services.agent.ports import ModelFault
 
@@ -48,7 +49,8 @@ class Rounds:
         self.requests: list[ChatRequest] = []
         self.closed = 0
 
-    async def stream(self, request: ChatRequest, spending: Any) -> AsyncGenerator[Any, None]:
+    async def stream(self, request: ChatRequest, spending: Any, trial: Any = None) -> AsyncGenerator[Any, None]:
+        self.trial = trial
         self.requests.append(request)
         things = self.rounds[min(len(self.requests), len(self.rounds)) - 1]
         reserved = await spending.reserve(self, 10, 5)
@@ -79,6 +81,9 @@ class NoLedger:
 
     async def reserve(self, *_: Any) -> None:
         return None
+
+    async def spent_in_turn(self, *_: Any) -> Spend:
+        return Spend()
 
     async def settle(self, entries: Any) -> None:
         return None
@@ -631,7 +636,7 @@ async def test_personal_data_is_hidden_from_the_model_and_restored_for_the_custo
     asked = "Within how many days can I return a lamp? I am ann.lee@example.com"
     before = [message("Mail ann.lee@example.com", seq=1), message("Yes.", seq=2, role="assistant")]
     text, _ = await world.said(prompt(asked, history=before))
-    assert text == "I'll write to ann.lee@example.com. \n\nSent to bob@example.com, and {{EMAIL_9}}."
+    assert text == "I'll write to ann.lee@example.com. \n\nSent to bob@example.com, and …."
     assert tool.calls[0][0] == {"to": "ann.lee@example.com"}
     for request in world.completions.requests:
         whole = "".join(each.content + "".join(call.arguments for call in each.tool_calls) for each in request.messages)
@@ -652,6 +657,28 @@ async def test_our_instructions_are_not_recited() -> None:
     text, _ = await World([recital], guard=PromptGuard).said(prompt())
     assert "instructions to you" not in text
     assert "(removed)" in text
+
+
+# --- what holds words back
+
+
+@pytest.mark.parametrize(
+    ("pieces", "leaves"),
+    [
+        (["Thir", "ty", " days"], [False, False, True]),
+        (["Yes", ".", "\n"], [False, False, True]),
+        (["  ", "\n"], [False, False]),
+        (["[Open", " this page", " or that", "](https://x.test) ", "then "], [False, False, False, False, True]),
+        (["[1", "] ", "[9] ", "so"], [False, False, False, True]),
+        (["{{EMA", "IL_1}} it is"], [False, True]),
+    ],
+    ids=["a word", "a line", "space", "a link", "marks", "a placeholder"],
+)
+async def test_a_call_can_be_made_again_until_words_of_it_leave(pieces: list[str], leaves: list[bool]) -> None:
+    world = World(["Yes."], guard=PromptGuard, redacting=Redaction)
+    await world.said(prompt("Can I return a lamp? I am ann.lee@example.com"))
+    trial = world.completions.trial()
+    assert [trial(piece) for piece in pieces] == leaves
 
 
 # --- stopping

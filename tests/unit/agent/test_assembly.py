@@ -106,10 +106,26 @@ def test_history_takes_turns_and_the_questions_stand_last() -> None:
     ]  # fmt: skip
 
 
-def test_a_window_that_begins_with_an_answer_says_that_something_is_missing() -> None:
-    said = shown(prompt(history=[answered("Thirty days.", 1)]))
+@pytest.mark.parametrize(
+    ("seq", "words"),
+    [(1, "The conversation begins here."), (2, "1 earlier message is not shown."), (41, "40 earlier messages are not shown.")],
+)  # fmt: skip
+def test_a_window_that_begins_later_says_how_much_is_missing(seq: int, words: str) -> None:
+    said = shown(prompt(message("so?", seq=seq + 2), history=[answered("Thirty days.", seq)]))
     assert [role for role, _ in said] == ["system", "user", "assistant", "user"]
-    assert said[1][1] == "<event>\nEarlier messages are not shown.\n</event>"
+    assert said[1][1] == f"<event>\n{words}\n</event>"
+    theirs = shown(prompt(message("so?", seq=seq + 2), history=[message("Hello?", seq=seq)]))
+    assert (words in theirs[1][1]) == (seq > 1)
+
+
+@pytest.mark.parametrize(("dropped", "missing"), [(1, 31), (2, 32), (3, 33)])
+def test_what_there_was_no_room_for_is_counted_with_what_was_not_given(dropped: int, missing: int) -> None:
+    history = [message("h" * 100, seq=31), answered("h" * 100, 32), message("h" * 100, seq=33)]
+    given = prompt(message("and?", seq=34), history=history)
+    whole = tokens(made(given).messages, "", WIDE)
+    less = made(given, Room(whole - 100 * dropped, len))
+    assert less.dropped == Dropped(history=dropped)
+    assert f"{missing} earlier messages are not shown." in less.messages[1].content
 
 
 def test_a_message_of_which_nothing_is_left_is_none() -> None:
@@ -119,8 +135,8 @@ def test_a_message_of_which_nothing_is_left_is_none() -> None:
 
 def test_files_are_named_with_the_message_that_they_came_with() -> None:
     ref = AttachmentRef("att_1", 'my "<photo>".png', "image/png", 9)
-    only = replace(message("", seq=4), attachments=[ref])
-    both = replace(message("see", seq=5), attachments=[ref])
+    only = replace(message("", seq=1), attachments=[ref])
+    both = replace(message("see", seq=2), attachments=[ref])
     said = shown(prompt(both, history=[only]))
     assert said[1][1].startswith("<file>\nmy '&lt;photo>'.png\n</file>\n\n<customer_message>\nsee\n<file>")
 
@@ -201,7 +217,7 @@ def test_no_more_goes_than_has_to() -> None:
 def test_what_was_dropped_is_counted() -> None:
     assert made(crowded()).dropped == Dropped()
     alone = tokens(made(prompt()).messages, "", WIDE)
-    event = len("<event>\nEarlier messages are not shown.\n</event>\n\n")
+    event = len("<event>\n3 earlier messages are not shown.\n</event>\n\n")
     given = made(crowded(), Room(alone + event, len))
     assert given.dropped == Dropped(history=3, passages=2, facts=2)
     with pytest.raises(DoesNotFit):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any
 
 import pytest
 from msgspec import Struct
 
+from services.agent.adapters.openai_gather import Completion
 from services.agent.app.deployments import Chances, Deployments, ModelTimes
 from services.agent.app.spending import BudgetExhausted
 from services.agent.domain.breaker import BreakerRules
@@ -275,6 +276,128 @@ async def test_a_sign_of_life_is_no_text() -> None:
     world = World(Model("one", ["", fault("model_cut")], ["a", END]))
     assert (await world.all())[0] == "a"
     assert world.purse.settled[0] == Settled("one", "failed", "model_cut", None, 0, first=True)
+
+
+# --- while none of the text can leave
+
+
+class Held:
+    """What makes the trials of calls: the text of each can leave once it is so long."""
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+        self.heard: list[str] = []
+
+    def trial(self) -> Callable[[str], bool]:
+        place = len(self.heard)
+        self.heard.append("")
+
+        def hear(piece: str) -> bool:
+            self.heard[place] += piece
+            return len(self.heard[place]) >= self.length
+
+        return hear
+
+
+async def held(world: World, length: int) -> list[ChatDelta]:
+    return [piece async for piece in world.deployments.stream(REQUEST, world.purse, Held(length).trial)]
+
+
+@pytest.mark.parametrize(
+    ("length", "given"),
+    [(1, ["a", "b", "c"]), (2, ["ab", "c"]), (3, ["abc"]), (4, ["abc"])],
+    ids=["at once", "two", "all", "never"],
+)
+async def test_text_is_given_once_some_can_leave_or_it_has_ended(length: int, given: list[str]) -> None:
+    world = World(Model("one", ["a", "b", "c", END]))
+    assert await held(world, length) == [*given, ChatEnd(usage=USAGE, model="one")]
+    assert world.purse.outcomes == [("one", "completed", "")]
+
+
+async def test_what_breaks_off_before_any_of_it_can_leave_is_tried_again_and_then_by_others() -> None:
+    cut = ["ab", fault("model_cut")]
+    world = World(Model("one", cut), Model("two", cut), Model("three", ["xy", "z", END]))
+    assert await held(world, 3) == ["xyz", ChatEnd(usage=USAGE, model="three")]
+    assert [model.calls for model in world.models] == [2, 1, 1]
+    assert world.purse.settled == [
+        *[Settled(name, "cut", "model_cut", None, 2, first=True) for name in ("one", "one", "two")],
+        Settled("three", "completed", "", USAGE, 0, first=True),
+    ]
+
+
+async def test_where_all_break_off_like_that_nothing_was_given() -> None:
+    world = World(Model("one", ["ab", fault("model_cut")]), Model("two", ["ab", 30.0]))
+    with pytest.raises(ModelFault, match="models_unavailable"):
+        await held(world, 3)
+    assert world.purse.outcomes == [*[("one", "cut", "model_cut")] * 2, ("two", "cut", "model_timed_out")]
+
+
+async def test_each_call_has_a_trial_of_its_own() -> None:
+    words = Held(2)
+    world = World(Model("one", ["a", fault("model_cut")]), Model("two", ["b", fault("model_cut")]))
+    with pytest.raises(ModelFault):
+        [piece async for piece in world.deployments.stream(REQUEST, world.purse, words.trial)]
+    assert words.heard == ["a", "a", "b"]
+
+
+async def test_text_of_which_some_could_leave_is_not_begun_anew() -> None:
+    world = World(Model("one", ["ab", "c", "d", fault("model_cut")]), Model("two"))
+    given: list[ChatDelta] = []
+    with pytest.raises(ModelFault, match="model_cut"):
+        async for piece in world.deployments.stream(REQUEST, world.purse, Held(3).trial):
+            given.append(piece)  # noqa: PERF401 - what came before the fault is kept
+    assert (given, world.models[1].calls) == (["abc", "d"], 0)
+
+
+# --- text that comes together
+
+
+class Arriving:
+    """Waits for nothing, and keeps for how long it was to be waited and how much had been given by then."""
+
+    def __init__(self, given: list[ChatDelta]) -> None:
+        self.given = given
+        self.waits: list[tuple[float, int]] = []
+
+    async def gather(self, seconds: float) -> None:
+        self.waits.append((seconds, len(self.given)))
+
+
+class GatheringModel(Model):
+    """A model whose streams can be gathered."""
+
+    def __init__(self, *scripts: list[Any]) -> None:
+        super().__init__("one", *scripts)
+        self.arriving = Arriving([])
+
+    def stream(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
+        return Completion(super().stream(request), self.arriving)  # type: ignore[arg-type]
+
+
+async def test_text_is_gathered_once_some_has_left_and_not_before() -> None:
+    model = GatheringModel(["a", "b", "c", END])
+    world = World(model, times=ModelTimes(gather_s=7.0))
+    async for piece in world.deployments.stream(REQUEST, world.purse, Held(2).trial):
+        model.arriving.given.append(piece)
+    assert model.arriving.given == ["ab", "c", ChatEnd(usage=USAGE, model="one")]
+    assert model.arriving.waits == [(7.0, 1), (7.0, 2)]
+
+
+async def test_who_stops_while_text_is_gathered_leaves_nothing_behind() -> None:
+    world = World(Model("one", ["a", "b", END]), times=ModelTimes(gather_s=60.0))
+    async with aclosing(world.stream()) as stream:
+        assert await anext(stream) == "a"
+        waiting = asyncio.create_task(anext(stream))
+        await asyncio.sleep(0.01)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+    assert (world.purse.outcomes, world.models[0].closed) == ([("one", "cancelled", "")], 1)
+
+
+async def test_the_time_of_gathering_is_not_the_models() -> None:
+    times = ModelTimes(first_token_s=0.2, between_tokens_s=0.05, gather_s=0.1)
+    assert len(await World(Model("one", ["a", "b", END]), times=times).all()) == 3
 
 
 # --- time

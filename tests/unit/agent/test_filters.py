@@ -153,6 +153,15 @@ def test_addresses_within_such_languages_go(size: int | None) -> None:
         assert left.endswith(" ok")
 
 
+@pytest.mark.parametrize("length", [199, 200, 201, 450])
+@pytest.mark.parametrize("size", [None, 1, 7, 150])
+def test_words_of_any_length_stay(length: int, size: int | None) -> None:
+    text = f"so {'x' * length} it's {'y' * length}\n\tend"
+    assert through(LinkStripper(), text, size) == text
+    link = f"so {'x' * length} www.evil.test {'y' * length}"
+    assert "evil" not in through(LinkStripper(), link, size)
+
+
 LINKY = st.text(alphabet="ab [](){}<>!/:.\n'\"htpsw1字，", max_size=60)
 
 
@@ -214,9 +223,24 @@ def test_other_numbers_stay(number: int) -> None:
     assert Redaction().redact(NOT_PERSONAL[number]) == NOT_PERSONAL[number]
 
 
-def test_unknown_placeholders_and_braces_stay() -> None:
+def test_the_same_value_in_another_spelling_is_the_same() -> None:
     redaction = Redaction()
-    for text in ("{{EMAIL_9}}", "{ {x} }", "{{", "a {{b}} c", "{{EMAIL_"):
+    assert redaction.redact("+49 170 1234567 or +49-170-1234567") == "{{PHONE_1}} or {{PHONE_1}}"
+    assert redaction.redact("Ann@b.test, ann@B.test, +49 170 7654321") == "{{EMAIL_1}}, {{EMAIL_1}}, {{PHONE_2}}"
+    assert redaction.restore("{{PHONE_1}} {{EMAIL_1}}") == "+49 170 1234567 Ann@b.test"
+
+
+def test_a_placeholder_that_a_model_made_up_reaches_no_customer() -> None:
+    redaction = Redaction()
+    shown = redaction.redact("a@b.test")
+    assert through(redaction.restorer(), f"{shown}, {{{{EMAIL_9}}}} and {{{{PHONE_1}}}}", 1) == "a@b.test, … and …"
+    # A tool is to see that it was given none.
+    assert redaction.restore("{{EMAIL_9}}") == "{{EMAIL_9}}"
+
+
+def test_other_braces_stay() -> None:
+    redaction = Redaction()
+    for text in ("{ {x} }", "{{", "a {{b}} c", "{{EMAIL_"):
         assert through(redaction.restorer(), text, 1) == text
 
 

@@ -43,6 +43,16 @@ class Books:
         self.faults: list[Exception] = []
         self.poison = ""
         self.hang = False
+        self.earlier = Spend()
+        self.looked_up: list[tuple[str, str, str]] = []
+
+    async def spent_in_turn(self, tenant: str, session_id: str, turn_id: str) -> Spend:
+        self.looked_up.append((tenant, session_id, turn_id))
+        if self.hang:
+            await asyncio.Event().wait()
+        if self.faults:
+            raise self.faults.pop(0)
+        return self.earlier
 
     async def reserve(
         self, tenant: str, session_id: str, usage_id: str, spend: Spend, budgets: Mapping[Scope, Budget]
@@ -132,6 +142,40 @@ async def test_a_turns_budget_counts_what_is_set_aside_and_what_was_taken(budget
     with pytest.raises(BudgetExhausted):
         await desk.turn.reserve(MODEL, 1, 0)
     assert desk.books.reserved == []
+
+
+@pytest.mark.parametrize(("earlier", "passed"), [(150, False), (151, True)])
+@pytest.mark.parametrize("counted", ["tokens", "money"])
+async def test_a_turns_budget_is_one_for_all_of_its_attempts(earlier: int, passed: bool, counted: str) -> None:
+    budget = Budget(tokens=250) if counted == "tokens" else Budget(cost_usd=0.25)
+    desk = Desk({"turn": budget})  # the second attempt
+    desk.books.earlier = Spend(tokens=earlier, cost_usd=earlier / 1000)
+    if passed:
+        with pytest.raises(BudgetExhausted) as caught:
+            await desk.turn.reserve(MODEL, 60, 40)
+        assert (caught.value.scope, caught.value.what) == ("turn", counted)
+    else:
+        await asyncio.gather(*(desk.turn.reserve(MODEL, 30, 20) for _ in range(2)))
+    assert desk.books.looked_up == [("acme", "sess_1", "turn_1")]
+    assert desk.turn.totals == Totals()
+
+
+@pytest.mark.parametrize(
+    ("attempt", "budget"), [(1, Budget(tokens=100)), (2, Budget())], ids=["a first attempt", "no budget"]
+)
+async def test_the_ledger_is_not_asked_what_no_attempt_before_can_have_taken(attempt: int, budget: Budget) -> None:
+    desk = Desk({"turn": budget})
+    await desk.spending.turn("acme", "sess_1", "turn_1", attempt).reserve(MODEL, 60, 40)
+    assert desk.books.looked_up == []
+
+
+async def test_a_ledger_that_is_away_leaves_the_turn_the_budget_of_one_attempt() -> None:
+    desk = Desk({"turn": Budget(tokens=100)})
+    desk.books.earlier, desk.books.faults = Spend(tokens=100), [AWAY]
+    await desk.turn.reserve(MODEL, 60, 40)
+    assert desk.log.named("ledger_away") == [{"code": AWAY.code}]
+    with pytest.raises(BudgetExhausted):
+        await desk.turn.reserve(MODEL, 1, 0)
 
 
 @pytest.mark.parametrize(

@@ -317,9 +317,9 @@ async def test_a_result_that_cannot_be_journaled_is_given_all_the_same() -> None
 REFUND = "refund_order"
 
 
-def refunds(*, idempotent: bool = False) -> tuple[Stage, CountingTool]:
+def refunds(*, idempotent: bool = False, call_s: float = 5.0) -> tuple[Stage, CountingTool]:
     tool = CountingTool(REFUND, access="approval", idempotent=idempotent)
-    return Stage(tool), tool
+    return Stage(tool, call_s=call_s), tool
 
 
 async def asked(stage: Stage) -> Approval:
@@ -381,12 +381,14 @@ async def test_an_allowed_action_is_done_once_whatever_turns_and_attempts_name_i
     await asked(stage)
     stage.approvals.decide("appr_1", "approved")
     tool.stuck = asyncio.Event()
-    named = [stage.attempt(attempt, turn_id=turn) for turn in ("turn_2", "turn_3") for attempt in (1, 2)]
-    running = [asyncio.create_task(steps.approved("appr_1", 1)) for steps in named]
-    await until(lambda: sum(task.done() for task in running) == 3)
+    here = [asyncio.create_task(stage.attempt(1, turn_id=turn).approved("appr_1", 1)) for turn in ("turn_2", "turn_3")]
+    await until(lambda: tool.calls)
+    apart = [stage.attempt(2, turn_id=turn, elsewhere=True) for turn in ("turn_2", "turn_3")]
+    ended = await asyncio.gather(*(steps.approved("appr_1", 1) for steps in apart), return_exceptions=True)
+    assert [type(result).__name__ for result in ended] == ["Unconfirmed"] * 2
     tool.stuck.set()
-    ended = await asyncio.gather(*running, return_exceptions=True)
-    assert [type(result).__name__ for result in ended].count("Unconfirmed") == 3
+    # Who asks where it runs waits for its end.
+    assert [done.result for done in await asyncio.gather(*here)] == [tool.result] * 2
     assert tool.keys == ["appr_1"]
     # Afterwards everybody is given what it came to.
     later = await stage.attempt(3, turn_id="turn_4").approved("appr_1", 1)
@@ -404,7 +406,7 @@ async def test_an_allowed_action_that_broke_off(idempotent: bool) -> None:
     running.cancel()
     await asyncio.wait([running])
     tool.stuck = None
-    again = stage.attempt(2, turn_id="turn_2")
+    again = stage.attempt(2, turn_id="turn_2", elsewhere=True)
     if idempotent:
         assert (await again.approved("appr_1", 1)).result == tool.result
         assert tool.keys == ["appr_1", "appr_1"]
@@ -413,6 +415,49 @@ async def test_an_allowed_action_that_broke_off(idempotent: bool) -> None:
             await again.approved("appr_1", 1)
         assert raised.value.step.call.name == REFUND
         assert tool.keys == ["appr_1"]
+
+
+@pytest.mark.parametrize("idempotent", [True, False])
+async def test_an_allowed_action_goes_on_where_its_turn_is_stopped(idempotent: bool) -> None:
+    stage, tool = refunds(idempotent=idempotent)
+    await asked(stage)
+    stage.approvals.decide("appr_1", "approved")
+    tool.stuck = asyncio.Event()
+    running = asyncio.create_task(stage.attempt(turn_id="turn_2").approved("appr_1", 1))
+    await until(lambda: tool.calls)
+    running.cancel()
+    await asyncio.wait([running])
+    assert running.cancelled()
+    assert stage.log.named("action_outlives_turn") == [{"approval": "appr_1"}]
+    outcome = asyncio.create_task(stage.steps.outcome("acme", "appr_1"))
+    later = asyncio.create_task(stage.attempt(2, turn_id="turn_2").approved("appr_1", 1))
+    await asyncio.sleep(0.01)
+    assert [outcome.done(), later.done()] == [False, False]
+    tool.stuck.set()
+    step = await outcome
+    assert step is not None
+    assert step.result == (await later).result == tool.result
+    assert (tool.keys, stage.journal.kept["appr_1", 1].result) == (["appr_1"], tool.result)
+
+
+async def test_an_allowed_action_that_outlives_its_turn_ends_by_its_own_limit() -> None:
+    stage, tool = refunds(call_s=0.05)
+    await asked(stage)
+    stage.approvals.decide("appr_1", "approved")
+    tool.stuck = asyncio.Event()
+    running = asyncio.create_task(stage.attempt(turn_id="turn_2").approved("appr_1", 1))
+    await until(lambda: tool.calls)
+    running.cancel()
+    await asyncio.wait_for(stage.steps.carrying.drained(), 2.0)
+    assert not stage.steps.carrying.runs("acme", "appr_1")
+    assert await stage.steps.outcome("acme", "appr_1") is None
+
+
+async def test_nothing_is_known_of_an_action_where_the_journal_is_away_or_says_nothing() -> None:
+    stage, _ = refunds()
+    assert await stage.steps.outcome("acme", "appr_1") is None
+    stage.journal.fault = AWAY
+    assert await stage.steps.outcome("acme", "appr_1") is None
 
 
 @pytest.mark.parametrize("idempotent", [True, False])

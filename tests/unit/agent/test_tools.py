@@ -16,9 +16,11 @@ from libs.contracts.session import AttachmentRef, Escalation, Message
 from services.agent.app.builtin_tools import CATEGORIES, MAX_FILE_CHARACTERS, built_in
 from services.agent.app.tools import Registry, UnknownTools
 from services.agent.domain import tools
+from services.agent.domain.facts import Fact
+from services.agent.domain.prompt import Outcome
 from services.agent.domain.steps import ToolContext, ToolKind, ToolResult
 
-from .fakes import NOON, Bus, Log, message, source
+from .fakes import DONE, NOON, Bus, Log, SpokenModel, claim, message, source, turn, turns
 from .tool_fakes import CountingTool, Stage, asks
 
 # --- the registry
@@ -377,3 +379,25 @@ async def test_tools_answer_also_without_steps() -> None:
     bare = ToolContext(tenant="acme", session_id="sess_1", turn_id="turn_1", user_id=None, key="k")
     results = [await tool.call({"file": "x", "query": "y"}, bare) for tool in built_in(Bus(), Notes())[:2]]
     assert [result.failed for result in results] == [False, True]
+
+
+async def test_the_search_that_every_answer_makes_is_no_tool_that_it_used() -> None:
+    bus = Bus()
+    await turns(bus, SpokenModel("Thirty days.", DONE)).answer(claim(turn("How long do I have?")))
+    [stored] = bus.requests(bus_map.COMPLETE_TURN)
+    assert bus.requests(bus_map.SEARCH) != []
+    assert stored.answer.tools_used == []
+
+
+async def test_a_search_that_a_model_asks_for_is_a_tool_that_it_used() -> None:
+    bus = Bus()
+    called = Outcome(tools_used=["search_knowledge"])
+    await turns(bus, SpokenModel("Thirty days.", called)).answer(claim(turn("How long do I have?")))
+    [stored] = bus.requests(bus_map.COMPLETE_TURN)
+    assert stored.answer.tools_used == ["search_knowledge"]
+
+
+def test_what_was_read_and_recalled_for_an_answer_is_named() -> None:
+    file = AttachmentRef("att_1", "photo.png", "image/png", 10)
+    asked = [replace(message("see"), attachments=[file])]
+    assert tools.looked_up(asked, [Fact(label="name", value="Ana")]) == ["read_attachment", "recall"]

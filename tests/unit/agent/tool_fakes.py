@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -36,6 +37,7 @@ class CountingTool:
         self.result = ToolResult(text="on its way")
         self.fault: Exception | None = None
         self.stuck: asyncio.Event | None = None
+        self.before: Callable[[dict[str, Any]], Awaitable[None]] | None = None
         self.words: str | None = None
         self.closed = 0
         self.away: Exception | None = None
@@ -46,6 +48,8 @@ class CountingTool:
     async def call(self, arguments: dict[str, Any], ctx: ToolContext) -> ToolResult:
         self.calls.append((arguments, ctx))
         self.keys.append(ctx.key)
+        if self.before:
+            await self.before(arguments)
         if self.stuck:
             await self.stuck.wait()
         if self.fault:
@@ -76,17 +80,23 @@ class Stage:
             self.registry.register(tool)
         self.journal = KeptJournal()
         self.approvals = KeptApprovals()
-        self.steps = Steps(
-            self.registry, self.journal, self.approvals, self.log, minter(), lambda: NOON,
-            patience_s=patience_s, approval_s=3600.0, call_s=call_s,
+        self._times = {"patience_s": patience_s, "approval_s": 3600.0, "call_s": call_s}
+        self.steps = self._process()
+        self.elsewhere = self._process()
+
+    def _process(self) -> Steps:
+        """Give the steps of one process; journal and approvals are the same for all."""
+        return Steps(
+            self.registry, self.journal, self.approvals, self.log, minter(), lambda: NOON, **self._times
         )  # fmt: skip
 
-    def attempt(self, number: int = 1, **given: Any) -> TurnSteps:
+    def attempt(self, number: int = 1, *, elsewhere: bool = False, **given: Any) -> TurnSteps:
+        """Give the steps of one attempt; `elsewhere` in another process."""
         values: dict[str, Any] = {
             "turn_id": "turn_1", "tenant": "acme", "session_id": "sess_1", "user_id": "ann",
             "questions": [message("Where is my order?")], **given,
         }  # fmt: skip
-        return self.steps.of(Prompt(attempt=number, **values))
+        return (self.elsewhere if elsewhere else self.steps).of(Prompt(attempt=number, **values))
 
 
 def asks(arguments: str = '{"order": "A-1"}', name: str = "find_order", call_id: str = "call_1") -> ToolCall:

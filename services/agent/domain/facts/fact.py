@@ -44,6 +44,12 @@ LABELS: dict[str, Trait] = {
     "contact_time": Trait(kind="preference", importance=0.6, name="preferred time of contact"),
     "order": Trait(kind="context", importance=0.7, name="order number", single=False),
     "plan": Trait(kind="fact", importance=0.6, name="plan"),
+    "birthday": Trait(kind="user_info", importance=0.6, name="birthday"),
+    "diet": Trait(kind="preference", importance=0.6, name="diet"),
+    "size": Trait(kind="preference", importance=0.6, name="size"),
+    "shoe_size": Trait(kind="preference", importance=0.6, name="shoe size"),
+    "employer": Trait(kind="user_info", importance=0.5, name="employer"),
+    "pet": Trait(kind="fact", importance=0.4, name="pet", single=False),
     "place": Trait(kind="user_info", importance=0.5, name="place"),
     "device": Trait(kind="fact", importance=0.5, name="device", single=False),
 }

@@ -1,30 +1,11 @@
-"""Statements: what customers say of themselves in plain words, in English, German, Spanish and French.
+"""Statements: what customers say of themselves in plain words, in English, German, Spanish and French (`clauses`)."""
 
-Each is a clause of its own, from its beginning to its end, with words from a list or capitalised names in its gap:
-"my name is Ana Ruiz", and not "my name is wrong on the invoice". Whatever else stands in the clause makes it none.
-"""
-
-import re
 from collections.abc import Iterator
 
-from msgspec import Struct
-
-from . import speech
+from . import clauses
+from .clauses import NAME, PLACE, SHORT_NAME, said
 from .fact import Span
-from .vocabulary import CHANNELS, LANGUAGES, NO_NAMES, TIMES
-
-# Where a clause may end.
-_END = (
-    r"(?=\s*(?:$|[.,;:!)\n]|\s[-–—]\s)|\s+(?:and|but|so|because|since|und|aber|weil|y|pero|porque|et|mais|car|please|bitte|por favor"
-    r"|s['’]il vous pla[iî]t|thanks|danke|gracias|merci)\b)"
-)
-# Latin, Greek and Cyrillic capitals: the standard library's expressions know no classes of letters.
-_CAPITAL = "[" + "".join(letter for letter in map(chr, range(0x41, 0x530)) if letter.isupper()) + "]"
-_WORD = rf"{_CAPITAL}[\w'’]{{1,24}}(?:-{_CAPITAL}[\w'’]{{1,24}})?"
-_PARTICLE = r"(?:de la|de los|van der|van den|von der|von dem|de|del|van|von|zu|da|dos|di|la|le|el|bin|al)"
-_NAME = rf"(?P<value>{_WORD}(?:\s+(?:{_PARTICLE}\s+)?{_WORD}){{0,3}})"
-_SHORT_NAME = rf"(?P<value>{_WORD}(?:\s+{_WORD})?)"
-_PLACE = rf"(?P<value>{_WORD}(?:[\s]+(?:{_PARTICLE}\s+|am\s+)?{_WORD}){{0,2}})"
+from .vocabulary import CHANNELS, LANGUAGES, TIMES
 
 _TIERS = {
     tier: tier
@@ -48,45 +29,32 @@ _ONLY_ES = r"(?:s[oó]lo|solamente|[uú]nicamente|siempre)"
 _ONLY_FR = r"(?:uniquement|seulement|toujours|exclusivement)"
 
 
-class _Statement(Struct, frozen=True):
-    """A way to state a fact. Only names are read with their case."""
-
-    label: str
-    pattern: re.Pattern[str]
-    values: dict[str, str] = {}
-
-
-def _said(label: str, *ways: str, values: dict[str, str] | None = None) -> list[_Statement]:
-    """Compile the ways to state one thing; `~` before a way lets a name follow, in capitals."""
-    return [
-        _Statement(label, re.compile(rf"(?<!\w){way}{_END}", 0 if "(?i:" in way else re.IGNORECASE), values or {})
-        for way in ways
-    ]
-
-
 _STATEMENTS = [
-    *_said(
+    *said(
         "name",
-        rf"(?i:my (?:full )?name(?: is|['’]s)):?\s+{_NAME}",
-        rf"(?i:ich hei(?:ß|ss)e|mein (?:voller |vollst[aä]ndiger )?name (?:ist|lautet)):?\s+{_NAME}",
-        rf"(?i:me llamo|mi nombre (?:completo )?es):?\s+{_NAME}",
-        rf"(?i:je m['’]appelle|mon nom (?:complet )?est):?\s+{_NAME}",
+        rf"(?i:my (?:full )?name(?: is|['’]s)):?\s+{NAME}",
+        rf"(?i:ich hei(?:ß|ss)e|mein (?:voller |vollst[aä]ndiger )?name (?:ist|lautet)):?\s+{NAME}",
+        rf"(?i:me llamo|mi nombre (?:completo )?es):?\s+{NAME}",
+        rf"(?i:je m['’]appelle|mon nom (?:complet )?est):?\s+{NAME}",
+        named=True,
     ),
-    *_said(
+    *said(
         "called",
-        rf"(?i:(?:just |you can (?:just )?|you may )?call me|i (?:prefer|like) to be called|i go by)\s+{_SHORT_NAME}",
-        rf"(?i:nennen? sie mich|nenn mich)(?i: bitte)?\s+{_SHORT_NAME}",
-        rf"(?i:(?:puedes? |pueden )?ll[aá]m(?:a|e|en|ar)me)\s+{_SHORT_NAME}",
-        rf"(?i:(?:vous pouvez )?(?:m['’]appeler|appelez-moi|appelle-moi))\s+{_SHORT_NAME}",
+        rf"(?i:(?:just |you can (?:just )?|you may )?call me|i (?:prefer|like) to be called|i go by)\s+{SHORT_NAME}",
+        rf"(?i:nennen? sie mich|nenn mich)(?i: bitte)?\s+{SHORT_NAME}",
+        rf"(?i:(?:puedes? |pueden )?ll[aá]m(?:a|e|en|ar)me)\s+{SHORT_NAME}",
+        rf"(?i:(?:vous pouvez )?(?:m['’]appeler|appelez-moi|appelle-moi))\s+{SHORT_NAME}",
+        named=True,
     ),
-    *_said(
+    *said(
         "place",
-        rf"(?i:i live in|i['’]m based in|i am based in)\s+{_PLACE}",
-        rf"(?i:ich wohne in|ich lebe in)\s+{_PLACE}",
-        rf"(?i:yo vivo en|vivo en)\s+{_PLACE}",
-        rf"(?i:j['’]habite [aà])\s+{_PLACE}",
+        rf"(?i:i live in|i['’]m based in|i am based in)\s+{PLACE}",
+        rf"(?i:ich wohne in|ich lebe in)\s+{PLACE}",
+        rf"(?i:yo vivo en|vivo en)\s+{PLACE}",
+        rf"(?i:j['’]habite [aà])\s+{PLACE}",
+        named=True,
     ),
-    *_said(
+    *said(
         "plan",
         rf"i(?: have|['’]ve got|['’]ve| am on|['’]m on| use| subscribe to)(?: got)? (?:the|an?|your) {_TIER}(?: plan| subscription| tier| membership)",
         rf"ich (?:habe|nutze) (?:den|das|ein|einen|euren|ihren) {_TIER}[- ]?(?:tarif|abo|abonnement|plan|paket)",
@@ -94,14 +62,14 @@ _STATEMENTS = [
         rf"j['’](?:ai|utilise) (?:l['’]abonnement|un abonnement|le forfait|la formule|le plan) {_TIER}",
         values=_TIERS,
     ),
-    *_said(
+    *said(
         "device",
         rf"i(?: use| have| own|['’]m using| am using|['’]ve got) (?:an?|the|my)?\s?{_MODEL}(?: (?:phone|pc|laptop|computer))?(?: with [\w .]{{1,30}}?)?",
         rf"ich (?:nutze|benutze|verwende|habe)\s(?:ein|einen|eine|das|mein|meinen)?\s?{_MODEL}",
         rf"(?:yo )?(?:uso|tengo|utilizo) (?:un|una|el|mi)?\s?{_MODEL}",
         rf"j['’](?:utilise|ai) (?:un|une|mon|le)?\s?{_MODEL}",
     ),
-    *_said(
+    *said(
         "language",
         rf"(?:please )?(?:answer|reply|respond|write|speak)(?: to)?(?: me)? {_ONLY_EN}? ?in {_TONGUE}(?: only| always)?",
         rf"i prefer(?: to (?:write|speak|read))?(?: in)? {_TONGUE}",
@@ -116,7 +84,7 @@ _STATEMENTS = [
         rf"(?:merci de (?:me )?r[eé]pondre|r[eé]pondez(?:-moi)?) en {_TONGUE}",
         values=LANGUAGES,
     ),
-    *_said(
+    *said(
         "preferred_contact",
         rf"(?:please )?(?:answer|reply|respond|contact|write|reach)(?: to)?(?: me)? (?:by|via|through) {_CHANNEL} {_ONLY_EN}",
         rf"(?:please )?{_ONLY_EN} (?:answer|reply|respond|contact|write|reach)(?: to)?(?: me)? (?:by|via|through) {_CHANNEL}",
@@ -132,7 +100,7 @@ _STATEMENTS = [
         rf"je pr[eé]f[eè]re (?:[eê]tre contact[eé]e? )?(?:par |le |l['’])?{_CHANNEL}",
         values=CHANNELS,
     ),
-    *_said(
+    *said(
         "contact_time",
         rf"i(?: would|['’]d)? prefer (?:to be (?:called|contacted|reached)|(?:phone )?calls?) {_TIME}",
         rf"(?:please )?(?:only call|call|contact|reach) me {_ONLY_EN} {_TIME}|(?:please )?only (?:call|contact|reach) me {_TIME.replace('value', 'other')}",
@@ -143,31 +111,8 @@ _STATEMENTS = [
         values=TIMES,
     ),
 ]  # fmt: skip
-_OF_NAMES = {"name", "called", "place"}
 
 
 def found(text: str) -> Iterator[Span]:
     """Give the statements in a text, each with the place of its whole clause."""
-    for statement in _STATEMENTS:
-        for match in statement.pattern.finditer(text):
-            groups = match.groupdict()
-            written = groups["value"] or groups.get("other") or ""
-            if not speech.is_stated(text, match.start(), match.end()):
-                continue
-            if statement.label in _OF_NAMES and not _is_name(written):
-                continue
-            yield match.span(), statement.label, _meant(written, statement.values)
-
-
-def _is_name(written: str) -> bool:
-    """Say whether capitalised words can be a name: no shouting, no day, and no word that only begins a phrase."""
-    parts = written.split()
-    return not written.isupper() and not any(part.casefold() in NO_NAMES for part in parts)
-
-
-def _meant(written: str, values: dict[str, str]) -> str:
-    """Give the value as it is remembered: in the words of the table where there is one."""
-    for pattern, value in values.items():
-        if re.fullmatch(pattern, written, re.IGNORECASE):
-            return value
-    return " ".join(written.split())
+    return clauses.found(_STATEMENTS, text)

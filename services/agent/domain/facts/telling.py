@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from libs.contracts.session import Message
 from services.agent.domain import words
 
-from . import contacts, speech, statements
+from . import contacts, personal, speech, statements
 from .contacts import as_email, as_phone
 from .fact import LONGEST_VALUE, Fact, Span, fact
 from .secrets import is_secret
@@ -65,7 +65,7 @@ def _spans(text: str) -> list[Span]:
     """Give where in a text which facts stand, in their order."""
     text = speech.own_words(text[:_LONGEST_MESSAGE])
     found: list[Span] = []
-    for place, label, value in (*contacts.found(text), *statements.found(text)):
+    for place, label, value in (*contacts.found(text), *statements.found(text), *personal.found(text)):
         free = all(place[1] <= start or end <= place[0] for (start, end), _, _ in found)
         if free and len(value) <= LONGEST_VALUE and not is_secret(label, value):
             found.append((place, label, value))

@@ -26,6 +26,28 @@ TIMES: dict[str, str] = {
     r"on weekdays|unter der woche|entre semana|en semaine": "on weekdays",
     r"(?:on|at) (?:the )?weekends?|am wochenende|los fines de semana|le week-?end": "at the weekend",
 }
+DIETS: dict[str, str] = {
+    r"vegans?|veganer(?:in)?|vegano|vegana|v[eé]gane|v[eé]gan|v[eé]g[eé]talien(?:ne)?": "vegan",
+    r"vegetarian|vegetarier(?:in)?|vegetarisch|vegetariano|vegetariana|v[eé]g[eé]tarien(?:ne)?": "vegetarian",
+    r"pescatarian|pescetarian|pescetarier(?:in)?|pescetariano|pescetariana|pescetarien(?:ne)?": "pescatarian",
+    r"flexitarian|flexitarier(?:in)?|flexitariano|flexitariana|flexitarien(?:ne)?": "flexitarian",
+    r"gluten[- ]?free|glutenfrei|sin gluten|sans gluten": "gluten-free",
+    r"lactose[- ]?free|dairy[- ]?free|laktosefrei|sin lactosa|sans lactose": "lactose-free",
+    r"sugar[- ]?free|zuckerfrei|sin az[uú]car|sans sucre": "sugar-free",
+    r"low[- ]carb|keto(?:genic)?": "low-carb",
+}
+# What is no employer, though it stands in one's place and is written in capitals: "Ich arbeite bei Nacht".
+NO_EMPLOYERS = frozenset(
+    """
+    night nights day days home noon weekends weekend school work office university hospital money free fun myself you it hr hq wfh pc tv
+    monday tuesday wednesday thursday friday saturday sunday christmas easter january february march april may june july august september
+    october november december the a an my your our his her their
+    nacht tag tageslicht licht dunkelheit regen hitze kälte sonne gelegenheit bedarf freunden kunden kundinnen geld oma mir dir euch ihnen uns
+    einer einem der dem tisch musik kaffee
+    usted ustedes vosotros ellos dinero mi tu su una un el la
+    moi toi vous nous eux lui elle un une le la les argent plaisir
+    """.split()  # noqa: SIM905 - a table of words reads best as text
+)
 # Capitalised words that are no names, or stand in one's place: "Call me Monday", "ich heiße Sie willkommen".
 NO_NAMES = frozenset(
     """
