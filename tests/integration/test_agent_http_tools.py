@@ -269,6 +269,7 @@ async def test_an_allowed_action_happens_once_although_its_attempts_die(server: 
         await until(lambda sent=attempt: len(server.requests) == sent, 5)
         running.cancel()
         await asyncio.wait([running])
+        await stage.die()
     server.release.set()
     named = [stage.attempt(attempt, turn_id=turn) for turn, attempt in (("turn_2", 3), ("turn_2", 4), ("turn_3", 1))]
     results = await asyncio.gather(*(steps.approved("appr_1", 1) for steps in named))
@@ -285,6 +286,7 @@ async def test_an_allowed_action_of_a_system_without_keys_is_sent_once(server: T
     await until(lambda: server.requests, 5)
     running.cancel()
     await asyncio.wait([running])
+    await stage.die()
     server.release.set()
     for turn, attempt in (("turn_2", 2), ("turn_2", 3), ("turn_3", 1)):
         with pytest.raises(Unconfirmed):

@@ -129,6 +129,10 @@ class OpenAIChat:
                     if reading.done:
                         break
             except (aiohttp.ClientError, OSError):
+                # aiohttp tells of the break before it gives what came till then: nobody reads while text is gathered.
+                came = response.content._read_nowait(-1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+                if (text := _text(reading, events.feed(came))) is not None:
+                    yield text
                 # What is missing after the finish is at most the usage.
                 if not reading.finished:
                     raise ModelFault("model_cut") from None

@@ -71,8 +71,8 @@ class ModelCall:
         self._times = times
         self._clock = clock
         self._pieces = deployment.model.stream(request)
-        # A stream may know when it has ended, and so when not to wait any more.
-        self._come_together: Gathering = getattr(self._pieces, "gather", asyncio.sleep)
+        # Only where what comes meanwhile is one piece afterwards; elsewhere each piece would wait for itself.
+        self._come_together: Gathering | None = getattr(self._pieces, "gather", None)
         self._began = clock()
         self._first_ms: float | None = None
         self._said: list[str] = []
@@ -118,8 +118,8 @@ class ModelCall:
         return "".join(self._said)
 
     async def gather(self) -> None:
-        """Let text come together before the next piece."""
-        if self._end is None:
+        """Let text come together before the next piece, where the stream can."""
+        if self._end is None and self._come_together:
             await self._come_together(self._times.gather_s)
 
     async def close(self) -> None:

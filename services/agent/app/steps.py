@@ -238,6 +238,8 @@ class TurnSteps:
         tool = self._steps.registry.find(call.name)
         idempotent = tool is not None and tool.kind.idempotent
         step = Step(number=_APPROVED_NUMBER, attempt=prompt.attempt, call=call, idempotent=idempotent)
+        # What ends while the journal is read would be taken for something that nobody knows of.
+        await self._steps.carrying.ended(prompt.tenant, key)
         try:
             there = await journal.steps(prompt.tenant, key)
             if not there:

@@ -54,10 +54,11 @@ def reply(prompt: Prompt) -> Extract | None:
 
 
 def _answered(history: Sequence[Message]) -> bool:
-    """Say whether we have answered anything since a person last had the conversation."""
+    """Say whether we have answered since a person last had the conversation; who was asked ("Is it ...?") replies to that."""
     said = grievances.since_a_person(history)
     asked = next((place for place, message in enumerate(said) if _asks(message)), None)
-    return asked is not None and any(message.role == "assistant" for message in said[asked:])
+    answers = [message for message in said[asked:] if message.role == "assistant"] if asked is not None else []
+    return bool(answers) and not answers[-1].content.rstrip().endswith("?")
 
 
 def _asks(message: Message) -> bool:

@@ -120,6 +120,8 @@ _NO_HELP: dict[Language, tuple[str, ...]] = {
         r"(?:c'est |j'ai )?(?:toujours|encore) le meme probleme|le (?:meme )?probleme (?:persiste|reste|est toujours la)|rien n'a (?:change|marche|fonctionne|aide)",
     ),
 }
+# "Don't change it" tells us what to do.
+_TELLS_US = re.compile(rf"{_LEAD}(?:do not|don't|dont|never|ne) (?:change|answer|fix|solve|resolve)\b")
 # What the French pattern, whose words may all be left out, must at least say.
 _SAYS_FR = re.compile(r"aid|march|fonctionn|util|resol|resout|servi|sert|change|probleme|toujours pas|mieux")
 
@@ -139,11 +141,13 @@ def asks_who_we_are(text: str) -> Language | None:
 def says_that_it_did_not_help(text: str) -> Language | None:
     """Say in which language a message says that what we answered was no help, and nothing else."""
     found = _which(_DID_NOT_HELP, text)
-    return None if found == "fr" and not _SAYS_FR.search(signals.fold(text)) else found
+    folded = signals.fold(text) if found else ""
+    return None if _TELLS_US.match(folded) or (found == "fr" and not _SAYS_FR.search(folded)) else found
 
 
 def _which(table: dict[Language, re.Pattern[str]], text: str) -> Language | None:
-    folded = signals.fold(text[: _LONGEST + 1])
-    if len(folded) > _LONGEST:
+    # Before it is folded, too: a gap that folds into one space must not hide what stands behind it.
+    text = text.strip()
+    if len(text) > _LONGEST or len(folded := signals.fold(text)) > _LONGEST:
         return None
     return next((language for language, pattern in table.items() if pattern.fullmatch(folded)), None)

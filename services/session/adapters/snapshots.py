@@ -92,6 +92,7 @@ class KeepingHerald:
     def __init__(self, herald: Herald, snapshots: RedisSnapshots) -> None:
         self._herald = herald
         self._snapshots = snapshots
+        self._telling: set[asyncio.Task[None]] = set()
         self.ring = herald.ring
 
     async def tell(self, conversation: Conversation) -> None:
@@ -99,4 +100,8 @@ class KeepingHerald:
             self._snapshots.forget(conversation.state)
         elif conversation.events:
             self._snapshots.keep(conversation.state)
-        await self._herald.tell(conversation)
+        # Whoever asked may have gone: what is committed is told to its end all the same.
+        telling = asyncio.create_task(self._herald.tell(conversation))
+        self._telling.add(telling)
+        telling.add_done_callback(self._telling.discard)
+        await asyncio.shield(telling)

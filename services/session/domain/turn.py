@@ -49,7 +49,7 @@ class Turn(Struct, kw_only=True):
     Attributes:
         held: an agent holds it: running, under a lease that has not run out.
         joinable: nobody has had it yet, and its window is open.
-        acting: it answers a colleague's decision: what was allowed may be under way.
+        acting: it answers a colleague's yes: what was allowed may be under way.
         cancelling: the customer has called it off, and its agent is to say how far it came.
         overdue: the agent's time for that is over.
         expired: the turn is past its deadline.

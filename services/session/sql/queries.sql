@@ -144,7 +144,10 @@ select *, status = 'running' and lease_until > now() as held,
     status = 'queued' and attempt = 0 and lease_until > now() as joinable,
     cancel_by is not null as cancelling, coalesce(cancel_by <= now(), false) as overdue, expires_at <= now() as expired,
     array(select seq from messages where session_id = turns.session_id and waiting order by seq) as waiting,
-    exists (select from messages where turn_id = turns.id and role = 'system') as acting
+    exists (
+        select from messages
+        where turn_id = turns.id and role = 'system' and metadata ->> 'decision' = 'approved'
+    ) as acting
 from turns
 where session_id = $1 and status in ('queued', 'running')
 
@@ -153,7 +156,10 @@ select *, status = 'running' and lease_until > now() as held,
     status = 'queued' and attempt = 0 and lease_until > now() as joinable,
     cancel_by is not null as cancelling, coalesce(cancel_by <= now(), false) as overdue, expires_at <= now() as expired,
     array(select seq from messages where session_id = turns.session_id and waiting order by seq) as waiting,
-    exists (select from messages where turn_id = turns.id and role = 'system') as acting
+    exists (
+        select from messages
+        where turn_id = turns.id and role = 'system' and metadata ->> 'decision' = 'approved'
+    ) as acting
 from turns
 where id = $1
 

@@ -363,12 +363,19 @@ class Arriving:
         self.waits.append((seconds, len(self.given)))
 
 
+class Sleeping(Arriving):
+    """Waits as long as it is told to."""
+
+    async def gather(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
 class GatheringModel(Model):
     """A model whose streams can be gathered."""
 
-    def __init__(self, *scripts: list[Any]) -> None:
+    def __init__(self, *scripts: list[Any], arriving: type[Arriving] = Arriving) -> None:
         super().__init__("one", *scripts)
-        self.arriving = Arriving([])
+        self.arriving = arriving([])
 
     def stream(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
         return Completion(super().stream(request), self.arriving)  # type: ignore[arg-type]
@@ -384,7 +391,7 @@ async def test_text_is_gathered_once_some_has_left_and_not_before() -> None:
 
 
 async def test_who_stops_while_text_is_gathered_leaves_nothing_behind() -> None:
-    world = World(Model("one", ["a", "b", END]), times=ModelTimes(gather_s=60.0))
+    world = World(GatheringModel(["a", "b", END], arriving=Sleeping), times=ModelTimes(gather_s=60.0))
     async with aclosing(world.stream()) as stream:
         assert await anext(stream) == "a"
         waiting = asyncio.create_task(anext(stream))
@@ -397,7 +404,13 @@ async def test_who_stops_while_text_is_gathered_leaves_nothing_behind() -> None:
 
 async def test_the_time_of_gathering_is_not_the_models() -> None:
     times = ModelTimes(first_token_s=0.2, between_tokens_s=0.05, gather_s=0.1)
-    assert len(await World(Model("one", ["a", "b", END]), times=times).all()) == 3
+    assert len(await World(GatheringModel(["a", "b", END], arriving=Sleeping), times=times).all()) == 3
+
+
+async def test_pieces_that_cannot_come_together_are_not_waited_for() -> None:
+    world = World(Model("one", ["a", "b", END]), times=ModelTimes(gather_s=60.0))
+    async with asyncio.timeout(5.0):
+        assert (await world.all())[:2] == ["a", "b"]
 
 
 # --- time

@@ -90,6 +90,15 @@ class Stage:
             self.registry, self.journal, self.approvals, self.log, minter(), lambda: NOON, **self._times
         )  # fmt: skip
 
+    async def die(self) -> None:
+        """End the process: what it was doing is cut off, and another begins where the journal stands."""
+        running = list(self.steps.carrying._running.values())
+        for task in running:
+            task.cancel()
+        if running:
+            await asyncio.wait(running)
+        self.steps = self._process()
+
     def attempt(self, number: int = 1, *, elsewhere: bool = False, **given: Any) -> TurnSteps:
         """Give the steps of one attempt; `elsewhere` in another process."""
         values: dict[str, Any] = {

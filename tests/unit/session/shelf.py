@@ -32,7 +32,7 @@ class Shelf:
         turn = replace(open_turns[0], answers_seq=[*open_turns[0].answers_seq]) if open_turns else None
         if turn:
             turn.waiting = sorted(self.waiting)
-            turn.acting = any(self.messages[seq].role == "system" for seq in turn.answers_seq)
+            turn.acting = any(is_allowed(self.messages[seq]) for seq in turn.answers_seq)
         return Conversation(replace(self.state), NOON, turn)
 
     def save(self, change: Conversation) -> None:

@@ -14,7 +14,7 @@ from libs.contracts.errors import Conflict, DeskError, Malformed
 from services.session.domain.change import FreshIds
 from services.session.domain.control import NewReply
 from services.session.domain.conversation import NewMessage
-from services.session.domain.decisions import decision_of
+from services.session.domain.decisions import decision_of, is_allowed
 from services.session.domain.session import TRANSITIONS
 from services.session.domain.turn import MAX_ATTEMPTS, TurnPolicy
 from tests.unit.session.given import NOON, approval
@@ -107,8 +107,8 @@ class AnyConversation(RuleBasedStateMachine):
 
     @property
     def acting(self) -> bool:
-        """Whether the open turn answers a colleague's decision."""
-        return any(self.shelf.messages[seq].role == "system" for seq in self.model.answering or [])
+        """Whether the open turn answers what a colleague has allowed."""
+        return any(is_allowed(self.shelf.messages[seq]) for seq in self.model.answering or [])
 
     def waiting(self, *, allowed_only: bool = False) -> list[int]:
         return sorted(seq for seq in self.shelf.waiting if not allowed_only or seq in self.model.allowed)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from . import clauses
 from .clauses import CAPITAL, NAME, PLACE, WORD, said
 from .fact import Span
-from .vocabulary import DIETS, NO_EMPLOYERS
+from .vocabulary import DIETS, NO_EMPLOYERS, NO_PLACES
 
 _I_AM = r"(?:i['’]?m|i am)"
 # "I'm Anna and Bob's mother" tells nobody's name.
@@ -28,7 +28,7 @@ _MONTHS = {
     "fr": r"(?:janvier|f[eé]vrier|mars|avril|mai|juin|juillet|ao[uû]t|septembre|octobre|novembre|d[eé]cembre)",
 }
 # 3/5 is a day in May or one in March where English is written: it is left alone there.
-_POINTED = rf"{_DAY}\.\s?(?:0?[1-9]|1[0-2])\.(?:\s?{_YEAR}|\d\d)?|{_YEAR}-\d\d-\d\d"
+_POINTED = rf"{_DAY}\.\s?(?:0?[1-9]|1[0-2])\.(?:\s?{_YEAR}|\d\d)?|{_YEAR}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])"
 _FIGURES = rf"{_POINTED}|{_DAY}[/-](?:0?[1-9]|1[0-2])(?:[/-](?:{_YEAR}|\d\d))?"
 _DATE_EN = rf"(?P<value>{_DAY}(?:st|nd|rd|th)?(?: of)? {_MONTHS['en']}(?:,? {_YEAR})?|{_MONTHS['en']} {_DAY}(?:st|nd|rd|th)?(?:,? {_YEAR})?|{_POINTED})"
 _DATE_DE = rf"(?P<value>{_DAY}\.? {_MONTHS['de']}(?: {_YEAR})?|{_FIGURES})"
@@ -36,7 +36,7 @@ _DATE_ES = rf"(?P<value>{_DAY} de {_MONTHS['es']}(?: del? {_YEAR})?|{_FIGURES})"
 _DATE_FR = rf"(?P<value>(?:{_DAY}|1er) {_MONTHS['fr']}(?: {_YEAR})?|{_FIGURES})"
 
 _SIZE = r"(?P<value>(?:(?:EU|UK|US) )?\d{1,3}(?:[.,]5|/\d{1,3}| ?1/2)?|\d?X{0,4}[SL]|M|small|medium|large|extra large|extra small)"
-_GARMENT = r"(?:dress|shirt|t-shirt|jacket|trouser|pants?|jeans|coat|clothing|clothes|suit|bra|ring|glove|hat|helmet)"
+_GARMENT = r"(?:dress|shirt|t-shirt|jacket|trouser|pants?|jeans|coat|clothing|clothes|suit)"
 _SHOE = r"(?:shoe|sneaker|boot|foot)"
 
 _DIET = rf"(?P<value>{'|'.join(DIETS)})"
@@ -88,6 +88,7 @@ _STATEMENTS = [
         rf"(?i:resido en|mi ciudad es)\s+{PLACE}",
         rf"(?i:je vis [aà]|je r[eé]side [aà]|j['’]habite en|ma ville est)\s+{PLACE}",
         named=True,
+        unless=NO_PLACES,
     ),
     *said(
         "birthday",

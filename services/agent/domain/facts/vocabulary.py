@@ -48,6 +48,14 @@ NO_EMPLOYERS = frozenset(
     moi toi vous nous eux lui elle un une le la les argent plaisir
     """.split()  # noqa: SIM905 - a table of words reads best as text
 )
+# What people "have moved to" besides places.
+NO_PLACES = frozenset(
+    """
+    premium basic pro plus standard starter free business enterprise family team student gold silver platinum professional individual
+    unlimited ultimate annual yearly monthly linux ubuntu android windows mac macos ios iphone ipad chrome firefox safari edge outlook
+    gmail google apple microsoft samsung teams slack excel cloud
+    """.split()  # noqa: SIM905 - a table of words reads best as text
+)
 # Capitalised words that are no names, or stand in one's place: "Call me Monday", "ich heiße Sie willkommen".
 NO_NAMES = frozenset(
     """
