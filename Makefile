@@ -1,6 +1,16 @@
 # Deskbus. `make` alone prints the targets. Every target works from any folder: make -C path/to/deskbus run
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
+# `make ingest PATH=folder` names files by what is the shell's search path, too: take it, and give commands theirs back. A
+# variable that asks for itself is told what stood in make's own environment, by every version of make.
+ifeq ($(origin PATH),command line)
+export INGEST_PATH := $(value PATH)
+override PATH = $(shell printf '%s' "$$PATH")
+THEIRS := $(PATH)
+override PATH := $(THEIRS)
+export PATH
+endif
+export STARTED_IN := $(PWD)
 # A folder's name may hold spaces, so paths are relative and every recipe runs in the project root (make -C goes there).
 # PYTHON only makes the environment; afterwards .venv's own Python is used.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -15,14 +25,15 @@ PYTEST := .venv/bin/python -m pytest -q
 # need no care: make ask Q='Is it $5?'
 unexport Q
 export QUESTION = $(value Q)
-export FOLLOW SINCE SESSION ARGS
+export FOLLOW SINCE SESSION ARGS MODEL
 
-.PHONY: help run start stop url status logs ask chat events replay test check unit integration e2e evals browser bench chaos clean environment
+.PHONY: help run start stop url status logs ask chat events ingest gaps reindex replay test check unit integration e2e evals \
+	evals-retrieval browser bench chaos clean environment
 
 help: ## print this list
 	@echo 'Deskbus: an AI customer-support backend on a message bus.'
 	@echo
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
 environment:
 	@"$(PYTHON)" deploy/local/environment.py
@@ -54,6 +65,16 @@ chat: ## a conversation in the terminal; SESSION=... continues one
 events: ## what happens, as it happens, one line per event; SINCE=all for everything kept
 	$(AT_WORK) $(LOCAL) events
 
+# ARGS: --prefix handbook/ --metadata category=faq --dry-run
+ingest: ## files become documents: make ingest PATH=folder-or-file
+	$(AT_WORK) $(LOCAL) ingest
+
+gaps: ## what customers asked and the documents do not answer, the most wanted first
+	$(AT_WORK) $(LOCAL) gaps
+
+reindex: ## build the index anew while searches go on; MODEL=... by another embedding model
+	$(AT_WORK) $(LOCAL) reindex
+
 # The options reach it through the environment. The system may be elsewhere: DESKBUS_NATS_URL and DESKBUS_DATABASE_URL.
 replay: environment ## answer stored conversations again by another model and compare: make replay ARGS='--model openai/...'
 	@exec $(LOCAL) replay
@@ -73,6 +94,9 @@ e2e: environment ## tests over the whole system as processes
 
 evals: environment ## how good answers and judgements are, in figures: make evals ARGS="abstention --faq FOLDER"
 	@exec .venv/bin/python -m tests.evals $(ARGS)
+
+evals-retrieval: environment ## how well searches find, in figures (EVALS_DIR for further collections)
+	@exec .venv/bin/python -m tests.evals.retrieval $(ARGS)
 
 # The driver goes beside the environment and not into it: every other target must find there just what it locked.
 browser: environment ## the chat page in a headless Chromium, which must be installed

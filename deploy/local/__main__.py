@@ -31,6 +31,9 @@ def _parser() -> argparse.ArgumentParser:
     for verb in (ask, chat):
         verb.add_argument("--session", default=os.environ.get("SESSION", ""), help="go on with this session")
     verbs.add_parser("events", help="one line per event; SINCE=all for all that is kept")
+    verbs.add_parser("ingest", help="the files at $INGEST_PATH become documents; its options are read from $ARGS")
+    verbs.add_parser("gaps", help="questions that the documents do not answer, the most wanted first")
+    verbs.add_parser("reindex", help="the index is built anew, by $MODEL where that is set")
     verbs.add_parser("replay", help="stored conversations answered again and compared; its options are read from $ARGS")
     return parser
 
@@ -48,6 +51,7 @@ def _act(arguments: argparse.Namespace) -> int:
         "erase": lambda: commands.erase(folder),
         "url": lambda: commands.show_address(folder, environ),
         "events": lambda: _events(folder, environ),
+        **{verb: lambda: _look_after(arguments.verb, folder, environ) for verb in ("ingest", "gaps", "reindex")},
         "replay": lambda: commands.replay(folder, environ),
     }
     return acts.get(arguments.verb, lambda: _converse(arguments, folder, environ))()
@@ -58,6 +62,13 @@ def _events(folder: Path, environ: Mapping[str, str]) -> int:
 
     url = environ.get("DESKBUS_NATS_URL") or commands.running(folder).environment.get("DESKBUS_NATS_URL", "")
     return follow(url, since_all=environ.get("SINCE") == "all")
+
+
+def _look_after(verb: str, folder: Path, environ: Mapping[str, str]) -> int:
+    from deploy.local import ingest, upkeep  # noqa: PLC0415  (the supervisor does without its client library)
+
+    acts = {"ingest": ingest.ingest, "gaps": upkeep.gaps, "reindex": upkeep.reindex}
+    return acts[verb](commands.address(folder, environ), environ)
 
 
 def _converse(arguments: argparse.Namespace, folder: Path, environ: Mapping[str, str]) -> int:

@@ -1,6 +1,6 @@
 """Every message that crosses a process boundary, on one screen."""
 
-from . import agent, attachments, gateway, health, knowledge, operators, session
+from . import agent, attachments, documents, gateway, health, knowledge, operators, session
 from .channels import Event, Live, Rpc
 
 # --- session: asked by the gateway (key: the session)
@@ -72,9 +72,34 @@ USAGE_RECORDED = Event("agent", "usage_recorded", agent.UsageRecorded)
 TYPING = Live("gateway", "typing", gateway.Typing)
 PRESENCE = Live("gateway", "presence", gateway.Presence)
 
-# --- knowledge; attachments: asked by the gateway, `texts` by agents (key: the session)
+# --- knowledge (no key)
 SEARCH = Rpc("knowledge", "search", knowledge.Search, knowledge.SearchResult)
-LIST_GAPS = Rpc("knowledge", "list_gaps", knowledge.ListGaps, knowledge.GapPage)  # no key
+PUT_DOCUMENT = Rpc(
+    "knowledge", "put_document", documents.PutDocument, documents.DocumentPut, timeout=10.0, retry_safe=False
+)
+IMPORT_SITE = Rpc(
+    "knowledge", "import_site", documents.ImportSite, documents.SiteImported, timeout=60.0, retry_safe=False
+)
+GET_DOCUMENT = Rpc("knowledge", "get_document", documents.GetDocument, documents.DocumentDetail)
+LIST_DOCUMENTS = Rpc("knowledge", "list_documents", documents.ListDocuments, documents.DocumentPage)
+DELETE_DOCUMENT = Rpc(
+    "knowledge", "delete_document", documents.DeleteDocument, documents.DocumentGone, timeout=10.0, retry_safe=False
+)
+DOCUMENT_USAGE = Rpc("knowledge", "document_usage", documents.AskDocumentUsage, documents.DocumentUsage)
+REINDEX = Rpc("knowledge", "reindex", documents.Reindex, documents.IndexState, timeout=30.0, retry_safe=False)
+INDEX_STATE = Rpc("knowledge", "index_state", documents.AskIndex, documents.IndexState)
+LIST_GAPS = Rpc("knowledge", "list_gaps", knowledge.ListGaps, knowledge.GapPage)
+DISMISS_GAP = Rpc("knowledge", "dismiss_gap", knowledge.DismissGap, knowledge.Gap)
+REOPEN_GAP = Rpc("knowledge", "reopen_gap", knowledge.ReopenGap, knowledge.Gap)
+ANSWER_GAP = Rpc("knowledge", "answer_gap", knowledge.AnswerGap, knowledge.Gap)
+
+# --- knowledge: events (no key), from its event log
+DOCUMENT_INDEXED = Event("knowledge", "document_indexed", documents.DocumentIndexed)
+DOCUMENT_REJECTED = Event("knowledge", "document_rejected", documents.DocumentRejected)
+DOCUMENT_DELETED = Event("knowledge", "document_deleted", documents.DocumentDeleted)
+GAP_RECORDED = Event("knowledge", "gap_recorded", knowledge.GapRecorded)
+
+# --- attachments: asked by the gateway, `texts` by agents (key: the session)
 REGISTER_ATTACHMENT = Rpc("attachments", "register", attachments.Register, attachments.Attachment)
 DESCRIBE_ATTACHMENTS = Rpc("attachments", "describe", attachments.Describe, attachments.Described)
 RESOLVE_ATTACHMENTS = Rpc("attachments", "resolve", attachments.Resolve, attachments.Resolved)

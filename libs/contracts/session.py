@@ -462,11 +462,12 @@ class SessionEscalated(Struct, frozen=True):
 
 
 class FeedbackGiven(Struct, frozen=True, kw_only=True):
-    """An answer was rated."""
+    """An answer was rated; `question` is what it had answered, where it was rated `down`, at most 2,000 characters."""
 
     message_id: str
     feedback: Feedback
     turn_id: str | None = None
+    question: str = ""
 
 
 class TurnFailed(Struct, frozen=True, kw_only=True):

@@ -10,6 +10,8 @@ from msgspec import Struct
 
 from .bus_map import (
     APPROVAL_DECIDED,
+    DOCUMENT_INDEXED,
+    FEEDBACK_GIVEN,
     MESSAGE_ADDED,
     SESSION_DELETED,
     SESSION_OPENED,
@@ -81,7 +83,10 @@ class Bucket(Struct, frozen=True, kw_only=True):
 ATTACHMENTS = Bucket(
     name="attachments", description="The bytes of what customers upload, by attachment id", max_bytes=3 * _GIB // 2
 )
-BUCKETS = [ATTACHMENTS]
+DOCUMENTS = Bucket(
+    name="documents", description="Files that are to become documents, until they are read", max_bytes=3 * _GIB // 8
+)
+BUCKETS = [ATTACHMENTS, DOCUMENTS]
 
 
 def durable_name(service: str, event: Event[Any]) -> str:
@@ -99,7 +104,10 @@ CONSUMERS: list[Consumer] = [
     _durable("agent", SESSION_DELETED, "forgets what was remembered of the session"),
     _durable("attachments", MESSAGE_ADDED, "binds uploads to the message that names them"),
     _durable("attachments", SESSION_DELETED, "removes the session's uploads and their bytes"),
-    _durable("knowledge", SESSION_DELETED, "forgets the session's part in what the documents do not answer"),
-    _durable("knowledge", TURN_COMPLETED, "notes what the documents do not answer"),
+    _durable("knowledge", DOCUMENT_INDEXED, "closes the gaps that a document answers"),
+    _durable("knowledge", FEEDBACK_GIVEN, "notes the questions whose answers were rated down"),
+    _durable("knowledge", MESSAGE_ADDED, "keeps what operators answer to what the documents do not, as drafts"),
+    _durable("knowledge", SESSION_DELETED, "forgets the session's part in gaps and citations, and its documents"),
+    _durable("knowledge", TURN_COMPLETED, "notes what the documents do not answer, and where they are cited"),
     _durable("session", APPROVAL_DECIDED, "tells a colleague's decision in its conversation"),
 ]

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from libs.contracts.health import MetricsText
-from libs.contracts.streams import ATTACHMENTS
+from libs.contracts.streams import ATTACHMENTS, DOCUMENTS
 from libs.runtime.blobs import NatsBlobs
 from libs.runtime.clock import now
 from libs.runtime.ids import mint
@@ -17,7 +17,9 @@ from .adapters.docs import Docs
 from .adapters.event_stream import EventStreams
 from .adapters.http import Http
 from .adapters.http_agent import AgentHttp
+from .adapters.http_documents import DocumentHttp
 from .adapters.http_export import ExportHttp
+from .adapters.http_knowledge import KnowledgeHttp
 from .adapters.http_operators import OperatorHttp
 from .adapters.middlewares import Edge
 from .adapters.pacing import Pacing
@@ -29,6 +31,7 @@ from .app.answering import Answerings
 from .app.approvals import Approvals
 from .app.cancellation import Cancellation
 from .app.chat import Chat
+from .app.documents import Documents
 from .app.export import Export
 from .app.figures import Figures
 from .app.hubs import Hubs
@@ -41,6 +44,7 @@ from .app.platform import Platform, Statistics
 from .app.sessions import Sessions
 from .app.uploads import Uploads
 from .app.usage import Usage
+from .domain.documents import DocumentLimits
 from .domain.rates import networks
 from .domain.uploads import UploadLimits
 from .routes import Route, served
@@ -68,9 +72,10 @@ async def build(scope: Scope, settings: Settings) -> None:
     connections = Connections(settings.max_sockets, settings.max_sockets_per_session)
     sockets = _sockets(scope, settings, chat, hubs, connections)
     streams = _streams(scope, chat, hubs, connections)
-    files = await _open_files(scope, settings, bus)
+    files, documents = await _open_files(scope, settings, bus)
+    knowledge = Knowledge(bus, TENANT)
     http = Http(
-        Sessions(bus, TENANT, mint), chat, Knowledge(bus, TENANT), _platform(scope, settings, bus, statistics), hubs,
+        Sessions(bus, TENANT, mint), chat, knowledge, _platform(scope, settings, bus, statistics), hubs,
         cancellation=Cancellation(chat, hubs), streams=streams, files=files, limits=settings.limits,
         figures=_figures(scope, bus) if settings.telemetry_enabled else None,
     )  # fmt: skip
@@ -79,7 +84,7 @@ async def build(scope: Scope, settings: Settings) -> None:
     pacing = _pacing(limiter, settings, routes)
     edge = Edge(pacing, mint=mint, log=scope.log, statistics=statistics, cors_origins=settings.cors_origins)
     binding = Binding(
-        http, *_for_operators(settings, bus), ExportHttp(Export(bus, TENANT, now)), sockets, streams, files,
+        http, *_for_operators(settings, bus), KnowledgeHttp(knowledge, settings.limits), documents, ExportHttp(Export(bus, TENANT, now)), sockets, streams, files,
         Docs(routes, scope.version, settings.limits), Pages(settings.api_prefix, settings.limits),
         admin_token=settings.admin_token, draining=lambda: scope.draining,
     )  # fmt: skip
@@ -151,9 +156,11 @@ def _drain(scope: Scope, settings: Settings, connections: Connections, chat: Cha
     scope.on_drain("http", drain_http, timeout=10)
 
 
-async def _open_files(scope: Scope, settings: Settings, bus: NatsBus) -> Files:
+async def _open_files(scope: Scope, settings: Settings, bus: NatsBus) -> tuple[Files, DocumentHttp]:
     """Wire uploads; their bytes go over a connection of their own, so that no frame waits behind a file."""
     files_bus = await scope.enter("nats_files", NatsBus.connect(settings.nats_url, f"{scope.instance}_files"))
     limits = UploadLimits(file_bytes=settings.max_file_bytes, at_once=settings.max_uploads)
-    blobs = NatsBlobs(files_bus, ATTACHMENTS)
-    return Files(Uploads(bus, blobs, scope.log, tenant=TENANT, mint=mint, limits=limits), settings.limits)
+    uploads = Uploads(bus, NatsBlobs(files_bus, ATTACHMENTS), scope.log, tenant=TENANT, mint=mint, limits=limits)
+    within = DocumentLimits(file_bytes=settings.max_document_bytes)
+    documents = Documents(bus, NatsBlobs(files_bus, DOCUMENTS), scope.log, tenant=TENANT, mint=mint, limits=within)
+    return Files(uploads, settings.limits), DocumentHttp(documents, settings.limits)

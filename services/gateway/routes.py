@@ -25,6 +25,8 @@ class Route(NamedTuple):
 # An id may be empty here, so that `/api/sessions//...` of a faulty client is told what is wrong with it.
 _USER = "/api/users/{user_id:[^/]*}"
 _SESSION = "/api/sessions/{id:[^/]*}"
+_DOCUMENT = "/api/knowledge/documents/{document_id}"
+_GAP = "/api/knowledge/gaps/{gap_id}"
 _CHAT = "/api/chat/sessions/{id:[^/]*}"
 
 ROUTES = [
@@ -49,7 +51,19 @@ ROUTES = [
     Route("DELETE", f"{_USER}/memories", "erase_memories", admin=True),
     Route("DELETE", f"{_USER}/memories/{{memory_id}}", "erase_memory", admin=True),
     Route("GET", "/api/usage", "usage", admin=True),
+    Route("POST", "/api/knowledge/documents", "add_documents", admin=True),
+    Route("GET", "/api/knowledge/documents", "list_documents", admin=True),
+    Route("GET", _DOCUMENT, "get_document", admin=True),
+    Route("PUT", _DOCUMENT, "put_document", admin=True),
+    Route("DELETE", _DOCUMENT, "delete_document", admin=True),
+    Route("GET", f"{_DOCUMENT}/usage", "document_usage", admin=True),
+    Route("POST", "/api/knowledge/sites", "import_site", admin=True),
+    Route("POST", "/api/knowledge/reindex", "reindex", admin=True),
+    Route("GET", "/api/knowledge/index", "index_state", admin=True),
     Route("GET", "/api/knowledge/gaps", "list_gaps", admin=True),
+    Route("POST", f"{_GAP}/dismiss", "dismiss_gap", admin=True),
+    Route("POST", f"{_GAP}/reopen", "reopen_gap", admin=True),
+    Route("POST", f"{_GAP}/answer", "answer_gap", admin=True),
     Route("POST", f"{_CHAT}/cancel", "cancel"),
     Route("POST", f"{_CHAT}/messages", "send_message"),
     Route("GET", f"{_CHAT}/messages", "history"),
@@ -64,6 +78,8 @@ ROUTES = [
     Route("GET", "/chat/assets/{name}", "chat_asset", always=True, unlimited=True),
     Route("GET", "/operator", "operator_page", always=True, unlimited=True),
     Route("GET", "/operator/assets/{name}", "operator_asset", always=True, unlimited=True),
+    Route("GET", "/knowledge", "knowledge_page", always=True, unlimited=True),
+    Route("GET", "/knowledge/assets/{name}", "knowledge_asset", always=True, unlimited=True),
     Route("GET", "/", "card", always=True),
     Route("GET", "/health", "alive", always=True, unlimited=True),
     Route("GET", "/health/live", "alive", always=True, unlimited=True),

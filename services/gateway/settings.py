@@ -36,6 +36,7 @@ class Settings(CommonSettings, frozen=True, kw_only=True):
         max_json_depth: how deep the JSON of a body may be nested.
         max_files_per_message: how many uploads one message may name or bring.
         max_file_bytes: how large an uploaded file may be.
+        max_document_bytes: how large a file may be that is to become a document.
         max_uploads: how many files this process takes at the same time.
         drain_s: over how many seconds WebSockets are closed when the gateway stops.
     """
@@ -62,6 +63,7 @@ class Settings(CommonSettings, frozen=True, kw_only=True):
     max_json_depth: Count = 32
     max_files_per_message: Count = 5
     max_file_bytes: int = 10 * 1024 * 1024
+    max_document_bytes: Count = 32 * 1024 * 1024
     max_uploads: int = 64
     drain_s: float = 20.0
 

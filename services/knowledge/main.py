@@ -1,30 +1,53 @@
-"""Composition root of the knowledge service."""
+"""Composition root of the knowledge service: read it from top to bottom."""
 
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
-from libs.contracts.bus_map import SESSION_DELETED, TURN_COMPLETED
+from libs.contracts.streams import DOCUMENTS
+from libs.reading import Limits
+from libs.runtime.blobs import NatsBlobs
 from libs.runtime.cache import Cache
-from libs.runtime.consumer import EventConsumer
 from libs.runtime.nats import NatsBus
 from libs.runtime.postgres import Database
+from libs.runtime.relay import Relay
 from libs.runtime.service import NotReady, Scope
 
 from . import routes
-from .adapters.cached_embedder import CachedEmbedder
 from .adapters.cached_results import CachedResults
-from .adapters.fastembed_embedder import FastembedEmbedder
+from .adapters.document_blobs import DocumentBlobs
+from .adapters.engines import opened_engines
+from .adapters.postgres_builds import PostgresBuilds, PostgresPassages
+from .adapters.postgres_citations import PostgresCitations
 from .adapters.postgres_documents import PostgresDocuments
 from .adapters.postgres_gaps import PostgresGaps
-from .adapters.qdrant_edge_index import QdrantEdgeIndex
-from .app import App, Gaps
+from .adapters.postgres_versions import PostgresVersions
+from .adapters.read_files import FileReader
+from .adapters.web_pages import HttpWebPages
+from .app import (
+    Builds,
+    Documents,
+    Gaps,
+    Indexing,
+    Ingesting,
+    Opening,
+    Reindexing,
+    Searching,
+    Sessions,
+    Sites,
+    Sweeping,
+    Usage,
+    WrongModel,
+    seed,
+)
+from .app.library import QuestionMeanings, Shelf
 from .domain import Document, read_document
-from .ports import Embedder, EmbedderFault, IndexLocked, IndexMismatch, VectorIndex
+from .ports import EmbedderFault, Engines, IndexLocked, IndexMismatch, Reader, Stores
+from .ports.web import WebPages
 from .settings import Settings
 
 _HERE = Path(__file__).parent
 _SEED_TENANT = "default"
+_DRAIN_S = 6.0
 
 
 async def build(scope: Scope, settings: Settings) -> None:
@@ -33,46 +56,102 @@ async def build(scope: Scope, settings: Settings) -> None:
     scope.check("Database", database.probe)
     scope.check("Tables", database.probe_tables)
     await scope.check_now()
-    embedder = await scope.enter("embedder", _opened_embedder(settings))
-    index = await scope.enter("index", _opened_index(settings, embedder))
     bus = await scope.enter("bus", NatsBus.connect(settings.nats_url, scope.instance))
     cache = await scope.enter("cache", _opened_cache(settings))
-    app = App(
-        CachedEmbedder(embedder, cache, settings.cache_ttl_s),
-        index,
-        PostgresDocuments(database),
-        CachedResults(cache, settings.cache_ttl_s),
+    engines = await scope.enter("engines", opened_engines(settings, cache))
+    relay = Relay("knowledge", database, bus)
+    stores = _stores(database, relay)
+    files, indexing = NatsBlobs(bus, DOCUMENTS), Indexing(engines)
+    blobs = DocumentBlobs(files)
+    sweeping = Sweeping(stores, blobs, engines, scope.log)
+    web = _web_pages(scope, settings)
+    reader = _reader(settings, files, web)
+    ingesting = Ingesting(stores, reader, indexing, sweeping, scope.log, slots=settings.ingest_slots)
+    documents = Documents(stores.documents, blobs, ingesting, sweeping, scope.log)
+    kept = CachedResults(cache, settings.cache_ttl_s)
+    searching = Searching(engines, Builds(stores.builds), stores.passages, kept)
+    reindexing = Reindexing(
+        stores, engines, indexing, scope.log, engine="qdrant" if settings.qdrant_url else "embedded"
     )
-    gaps = Gaps(PostgresGaps(database))
+    meanings = QuestionMeanings(engines, settings.embedding_model)
+    gaps = Gaps(PostgresGaps(database, told=relay.wake), meanings, Shelf(documents, searching))
 
-    if restored := await app.restore_index():
-        scope.log.info("index_restored", passages=restored)
-    if settings.seeds and (seeded := await app.seed(_example_documents())):
-        scope.log.info("example_documents_loaded", documents=seeded)
-
-    _check_engines(scope, settings, index, embedder)
+    await _open_build(scope, settings, Opening(stores, engines, indexing, reindexing, scope.log))
+    _check_engines(scope, settings, engines, reindexing)
     scope.check("Message broker", bus.ping)
+    scope.check("Document Store", blobs.probe)
     scope.check("Redis Cache", cache.probe, required=False)
-    await routes.serve(bus, app, gaps, scope)
-    scope.spawn("gaps", EventConsumer(bus, "knowledge", TURN_COMPLETED, gaps.note).run)
-    scope.spawn("forgetting", EventConsumer(bus, "knowledge", SESSION_DELETED, gaps.forget).run)
+    _work(scope, ingesting, reindexing, sweeping, relay)
+    if settings.seeds and (seeded := await seed(_example_documents(), stores.documents, documents)):
+        scope.log.info("example_documents_loaded", documents=seeded)
+    usage = Usage(PostgresCitations(database))
+    await routes.serve(bus, searching, documents, reindexing, scope)
+    await routes.serve_sites(bus, Sites(web, documents))
+    await routes.serve_gaps(bus, gaps, usage)
+    routes.listen(bus, gaps, usage, Sessions(stores.documents, documents), scope)
 
 
-def _check_engines(scope: Scope, settings: Settings, index: VectorIndex, embedder: Embedder) -> None:
+def _stores(database: Database, relay: Relay) -> Stores:
+    return Stores(
+        PostgresDocuments(database, relay.wake), PostgresVersions(database, relay.wake), PostgresBuilds(database),
+        PostgresPassages(database),
+    )  # fmt: skip
+
+
+def _work(scope: Scope, ingesting: Ingesting, reindexing: Reindexing, sweeping: Sweeping, relay: Relay) -> None:
+    """Begin what goes on by itself."""
+    scope.spawn("ingesting", ingesting.run)
+    scope.spawn("reindexing", reindexing.run)
+    scope.spawn("sweeping", sweeping.run)
+    scope.spawn("relay", relay.run)
+    scope.on_drain("ingesting", ingesting.give_back, _DRAIN_S)
+    scope.on_drain("relay", relay.drained, _DRAIN_S)
+
+
+async def _open_build(scope: Scope, settings: Settings, opening: Opening) -> None:
+    """Open what searches find from now on, and see to it that it is whole.
+
+    Raises:
+        NotReady: it cannot be opened, with what to do.
+    """
+    try:
+        live = await opening.live_build(settings.embedding_model)
+    except EmbedderFault as fault:
+        raise NotReady(f"Embedding Model: {fault}") from fault
+    except (IndexMismatch, IndexLocked, WrongModel) as fault:
+        raise NotReady(f"Vector Index: {fault}") from fault
+    if restored := await opening.restore(live):
+        scope.log.info("index_restored", passages=restored)
+    await opening.recut(live)
+
+
+def _check_engines(scope: Scope, settings: Settings, engines: Engines, reindexing: Reindexing) -> None:
     """Say in readiness what questions are answered with."""
 
     async def probe_index() -> str:
+        index = await engines.index(await reindexing.live())
         await index.ping()
         kind = "Qdrant server" if settings.qdrant_url else "embedded engine"
         return f"{kind}, {await index.count()} passages"
 
     async def probe_embedder() -> str:
+        embedder = await engines.embedder((await reindexing.live()).model)
         await embedder.embed_query("ready")
-        model = embedder.model
-        return f"{model.name}, {model.dimension} dimensions, {model.origin}"
+        return f"{embedder.model.name}, {embedder.model.dimension} dimensions, {embedder.model.origin}"
 
     scope.check("Vector Index", probe_index)
     scope.check("Embedding Model", probe_embedder)
+
+
+def _web_pages(scope: Scope, settings: Settings) -> WebPages:
+    pages = HttpWebPages(private_hosts=settings.fetch_private_hosts)
+    scope.on_drain("web pages", pages.close, _DRAIN_S)
+    return pages
+
+
+def _reader(settings: Settings, files: NatsBlobs, web: WebPages) -> Reader:
+    limits = Limits(seconds=settings.ingest_timeout_s, memory_mb=settings.ingest_memory_mb)
+    return FileReader(files, web, limits)
 
 
 def _example_documents() -> list[Document]:
@@ -84,37 +163,3 @@ def _opened_cache(settings: Settings) -> AbstractAsyncContextManager[Cache]:
     return Cache.connect(
         settings.redis_url, enabled=settings.cache_enabled, prefix=settings.cache_prefix, part="Redis Cache"
     )
-
-
-@asynccontextmanager
-async def _opened_embedder(settings: Settings) -> AsyncIterator[Embedder]:
-    embedder = FastembedEmbedder(Path(settings.embedding_path), threads=settings.embedding_threads)
-    try:
-        await embedder.open()
-    except EmbedderFault as fault:
-        raise NotReady(f"Embedding Model: {fault}") from fault
-    try:
-        yield embedder
-    finally:
-        await embedder.close()
-
-
-@asynccontextmanager
-async def _opened_index(settings: Settings, embedder: Embedder) -> AsyncIterator[VectorIndex]:
-    index = _chosen_index(settings)
-    try:
-        await index.open(embedder.model)
-    except (IndexMismatch, IndexLocked) as fault:
-        raise NotReady(f"Vector Index: {fault}") from fault
-    try:
-        yield index
-    finally:
-        await index.close()
-
-
-def _chosen_index(settings: Settings) -> VectorIndex:
-    if not settings.qdrant_url:
-        return QdrantEdgeIndex(Path(settings.index_path))
-    from .adapters.qdrant_server_index import QdrantServerIndex  # noqa: PLC0415 - heavy, and only some need it
-
-    return QdrantServerIndex.at(settings.qdrant_url, api_key=settings.qdrant_api_key)

@@ -61,6 +61,10 @@ class Records(Protocol):
         """Write what a customer thinks of an answer."""
         ...
 
+    async def question_of(self, session_id: str, turn_id: str) -> str:
+        """Give what a turn has answered, at most 2,000 characters."""
+        ...
+
     async def save(self, conversation: Conversation) -> None:
         """Write all that the conversation has decided, and its events."""
         ...

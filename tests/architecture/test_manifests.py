@@ -446,6 +446,15 @@ def test_attachments_have_the_memory_that_readings_may_take() -> None:
         assert settings.reading_slots * settings.reading_memory_mb < megabytes(limit)
 
 
+def test_knowledge_has_the_memory_that_readings_may_take() -> None:
+    for environ, limit in (
+        (FILLED["knowledge"]["environment"], FILLED["knowledge"]["mem_limit"]),
+        (kubernetes_settings("knowledge"), container("knowledge")["resources"]["limits"]["memory"]),
+    ):
+        settings = settings_of("knowledge", {name: str(value) for name, value in environ.items()})
+        assert settings.ingest_slots * settings.ingest_memory_mb + 512 < megabytes(limit)
+
+
 def test_jobs_run_what_they_are_called() -> None:
     for job in JOBS:
         assert container(job)["args"] == FILLED[job]["command"] == [f"libs.runtime.{job}"]

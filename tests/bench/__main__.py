@@ -11,13 +11,13 @@ from typing import Any
 
 from tests.support.system import ROOT, System
 
-from . import machine, models, report
+from . import knowledge, machine, models, report
 from .checker import FIRST_MS, INTERVAL_MS
 from .figures import lateness, median, percentile
 from .stage import Load, Started, Target, WithoutSearch, deskbus, floor
 
 LEVELS = (1, 32, 128)
-PARTS = ("stream", "sockets", "started", "models")
+PARTS = ("stream", "sockets", "started", "models", "knowledge")
 _COALESCING_MS = 35.0
 _IDLE_SOCKETS = 2000
 _ANSWERS_AT_ONCE = 16
@@ -42,6 +42,8 @@ def main() -> int:
             found["sockets"] = _sockets(Path(place))
         if "models" in asked.parts:
             found["models"] = models.measure(Path(place), _say)
+        if "knowledge" in asked.parts:
+            found["knowledge"] = knowledge.measure(Path(place) / "knowledge", _say)
         if "stream" in asked.parts:
             found["stream"] = _stream(Path(place), asked, found["spins"], begun + _MOST_S)
     found["seconds"] = time.monotonic() - begun

@@ -5,7 +5,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from . import models
+from . import knowledge, models
 from .figures import median
 
 BEGIN, END = "<!-- measured: written by `make bench ARGS=--write` -->", "<!-- end of measured -->"
@@ -41,6 +41,8 @@ def text(found: dict[str, Any]) -> str:
         parts.append(_sockets(sockets))
     if answered := found.get("models"):
         parts.append(_models(answered))
+    if searched := found.get("knowledge"):
+        parts.append(_knowledge(searched))
     if started := found.get("started"):
         parts.append(_started(started))
     return "\n\n".join([*parts, _faults(found)])
@@ -173,6 +175,13 @@ def _models(found: dict[str, Any]) -> str:
     return (
         _table(head, models.rows(found, _number)) + f"\n\nMessages measured: {measured}. The adapter is the direct one."
     )
+
+
+def _knowledge(found: dict[str, Any]) -> str:
+    head = ["knowledge", *(f"{size:,} passages" for size in knowledge.SIZES), "aim"]
+    searches = [*knowledge.rows(found, _number), knowledge.memory_row(found, _number)]
+    filling = _table(["filling", "measured", "aim"], knowledge.filling_rows(found, _number))
+    return f"{_table(head, searches)}\n\n{filling}"
 
 
 def _started(found: dict[str, Any]) -> str:

@@ -34,7 +34,7 @@ async def test_r22_a_question_that_is_known_brings_its_source(client: Client) ->
     assert answer["sources"][0]["metadata"]["document_id"] == "doc_refunds"
     assert "[1]" in answer["message"]
     source = answer["sources"][0]
-    assert set(source) == {"content", "metadata", "relevance_score", "rank"}
+    assert set(source) == {"content", "metadata", "relevance_score", "rank", "cosine"}
     assert 0 < source["relevance_score"] <= 1
     assert {"document_id", "title", "source", "version", "chunk"} <= set(source["metadata"])
 

@@ -18,16 +18,11 @@ from libs.contracts.context import Context
 from libs.contracts.errors import Unavailable
 from libs.contracts.knowledge import Search
 from libs.runtime.cache import Cache
-from libs.runtime.postgres import Database
 from libs.runtime.redis import redis_url_from
-from services.knowledge.adapters.cached_embedder import CachedEmbedder
-from services.knowledge.adapters.cached_results import CachedResults
-from services.knowledge.adapters.fastembed_embedder import FastembedEmbedder
-from services.knowledge.adapters.postgres_documents import PostgresDocuments
-from services.knowledge.adapters.qdrant_edge_index import QdrantEdgeIndex
-from services.knowledge.app import App
-from services.knowledge.domain import Document
+from services.knowledge.adapters.engines import opened_engines
+from services.knowledge.settings import Settings
 from tests.support.client import Client
+from tests.support.knowledge_core import Core, fresh_database
 from tests.support.system import ROOT, System, real_servers
 
 PATIENCE_S = 30.0
@@ -243,43 +238,41 @@ async def test_r43_a_session_is_read_after_all_session_processes_are_new(
 # --- the knowledge service in this process: real database, real Redis, real index, real model
 
 
-class Knowledge:
-    """The use cases over an index that is ours alone."""
+MODEL = "minilm-l6-v2-int8"
+SQL = ROOT / "services/knowledge/sql"
 
-    def __init__(self, app: App, index: QdrantEdgeIndex, tenant: str) -> None:
-        self.app, self.index, self.tenant = app, index, tenant
+
+class Knowledge:
+    """The use cases over a database and an index that are ours alone."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
 
     async def search(self, query: str = "What does a parrot cost?", **fields: object) -> list[str]:
-        result = await self.app.search(Search(query=query, **fields), Context(tenant=self.tenant))
+        result = await self.core.searching.search(Search(query=query, **fields), Context(tenant="acme"))
         return [source.content for source in result.sources]
 
     async def put(self, document_id: str, body: str, category: str = "birds") -> None:
-        await self.app.put(
-            Document(
-                document_id=document_id, tenant=self.tenant, title="Price of a parrot", source="a test",
-                category=category, body=body,
-            )
-        )  # fmt: skip
+        put = await self.core.put(body, document_id, title="Price of a parrot", metadata={"category": category})
+        assert put.document.state == "ready"
 
 
 @pytest.fixture
-async def knowledge(
-    request: pytest.FixtureRequest, grounds: Servers, valkey: Valkey, tmp_path: Path, model_folder: Path
-) -> AsyncIterator[Knowledge]:
+async def knowledge(grounds: Servers, valkey: Valkey, tmp_path: Path, model_folder: Path) -> AsyncIterator[Knowledge]:
     valkey.start()
-    embedder, index = FastembedEmbedder(model_folder), QdrantEdgeIndex(tmp_path / "index")
-    await embedder.open()
-    await index.open(embedder.model)
+    settings = Settings(
+        database_url="", embedding_path=str(model_folder), index_path=str(tmp_path / "index"), cache_ttl_s=60.0
+    )
     async with (
-        Database.connect(
-            grounds.environment["DESKBUS_DATABASE_URL"], "knowledge", ROOT / "services/knowledge/sql"
-        ) as database,
+        fresh_database(grounds.environment["DESKBUS_DATABASE_URL"]) as database,
         Cache.connect(valkey.url, timeout_s=0.5) as cache,
+        opened_engines(settings, cache) as engines,
     ):
-        app = App(CachedEmbedder(embedder, cache, 60), index, PostgresDocuments(database), CachedResults(cache, 60))
-        yield Knowledge(app, index, f"t_{request.node.name}"[:60])
-    await index.close()
-    await embedder.close()
+        core = Core(database, tmp_path, engines=engines, cache=cache)
+        await core.open(MODEL)
+        core.work()
+        yield Knowledge(core)
+        await core.stop()
     valkey.start()
 
 
@@ -300,27 +293,19 @@ async def test_r11_documents_that_change_without_redis_are_seen_by_a_repeated_qu
     for _ in range(30):  # back again, and what Redis remembers of before is of another generation
         assert sorted(await knowledge.search()) == ["A big parrot costs 30 euros.", "A parrot costs 20 euros."]
         await asyncio.sleep(0.1)
-    await knowledge.app.delete(knowledge.tenant, "doc_macaw")
+    await knowledge.core.delete("doc_macaw")
     assert await knowledge.search() == ["A parrot costs 20 euros."]
 
 
 async def test_r11_another_replica_sees_a_change_that_was_made_without_redis(
-    knowledge: Knowledge, valkey: Valkey, grounds: Servers
+    knowledge: Knowledge,
 ) -> None:
     """The other one never loses Redis, and still gives no result of before: the generation is in Postgres."""
     await knowledge.put("doc_parrot", "A parrot costs 10 euros.")
     assert await knowledge.search() == ["A parrot costs 10 euros."]
-    async with (
-        Database.connect(
-            grounds.environment["DESKBUS_DATABASE_URL"], "knowledge", ROOT / "services/knowledge/sql"
-        ) as database,
-        Cache.connect("redis://127.0.0.1:1/0") as nowhere,
-    ):
-        app, here = knowledge.app, knowledge.app
-        apart = App(here._embedder, here._index, PostgresDocuments(database), CachedResults(nowhere, 60))
-        knowledge.app = apart
-        await knowledge.put("doc_parrot", "A parrot costs 20 euros.")
-        knowledge.app = app
+    async with Cache.connect("redis://127.0.0.1:1/0") as nowhere:
+        apart = Core(knowledge.core.database, Path(), engines=knowledge.core.engines, cache=nowhere)
+        await Knowledge(apart).put("doc_parrot", "A parrot costs 20 euros.")
     assert await knowledge.search() == ["A parrot costs 20 euros."]
 
 
@@ -338,9 +323,10 @@ async def test_r40_filter_threshold_and_limit_have_results_of_their_own(knowledg
 
 async def test_r40_a_lost_index_is_an_error_and_no_result_is_kept_of_it(knowledge: Knowledge) -> None:
     await knowledge.put("doc_parrot", "A parrot costs 10 euros.")
-    await knowledge.index.close()
+    index = await knowledge.core.engines.index(await knowledge.core.reindexing.live())
+    await index.close()
     for _ in range(2):
         with pytest.raises(Unavailable):
             await knowledge.search()
-    await knowledge.index.open(knowledge.app._embedder.model)
+    await index.open((await knowledge.core.engines.embedder(MODEL)).model)
     assert await knowledge.search() == ["A parrot costs 10 euros."]

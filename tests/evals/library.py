@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,53 +15,39 @@ from deploy.local import embedding_model
 from libs.contracts.context import Context
 from libs.contracts.knowledge import Search, SearchResult, Source
 from services.knowledge import domain
-from services.knowledge.adapters.fastembed_embedder import FastembedEmbedder
-from services.knowledge.adapters.qdrant_edge_index import QdrantEdgeIndex
-from services.knowledge.app import App
+from services.knowledge.adapters.engines import opened_engines
+from services.knowledge.app import Builds, Indexing, Searching
+from services.knowledge.domain.versions import Grounds
+from services.knowledge.settings import Settings
 from tests.support.embedding import ROOT, seed_documents
 
 TENANT = "evals"
 _PASSAGES = 5  # services.agent.app.writing.Limits
 
 
-class KeptDocuments:
-    """A document store in memory."""
+BUILD = domain.Build(
+    build_id="evals", model="minilm-l6-v2-int8", dimension=384, chunking=domain.CHUNKING, state="live",
+    created_at=datetime(2026, 1, 1, tzinfo=UTC),
+)  # fmt: skip
+
+
+class KeptPassages:
+    """Builds and passages in memory, of one build."""
 
     def __init__(self) -> None:
-        self._documents: dict[str, domain.Document] = {}
-        self._passages: dict[str, domain.FoundPassage] = {}
+        self.kept: dict[str, domain.FoundPassage] = {}
 
-    async def put(self, document: domain.Document, passages: Sequence[domain.Passage]) -> None:
-        self._documents[document.document_id] = document
-        for passage in passages:
-            self._passages[passage.passage_id] = domain.FoundPassage(
-                passage=passage, source=document.source, category=document.category
-            )
+    async def all(self) -> list[domain.Build]:
+        return [BUILD]
 
-    async def get(self, tenant: str, document_id: str) -> domain.Document | None:
-        return self._documents.get(document_id)
+    async def grounds(self, tenant: str, session_id: str) -> Grounds:
+        return Grounds(BUILD.build_id, str(len(self.kept)))
 
-    async def documents(self, tenant: str) -> list[domain.Document]:
-        return sorted(self._documents.values(), key=lambda document: document.document_id)
-
-    async def passages(self, tenant: str, passage_ids: Sequence[str]) -> dict[str, domain.FoundPassage]:
-        return {name: self._passages[name] for name in passage_ids if name in self._passages}
-
-    async def delete(self, tenant: str, document_id: str) -> bool:
-        raise NotImplementedError
-
-    async def generation(self, tenant: str) -> str:
-        return str(len(self._documents))
-
-    async def renew_generation(self, tenant: str | None = None) -> None:
-        return
-
-    async def every_passage(self) -> AsyncIterator[domain.Passage]:
-        for found in self._passages.values():
-            yield found.passage
-
-    async def count(self) -> int:
-        return len(self._passages)
+    async def found(
+        self, tenant: str, build_id: str, session_id: str, passage_ids: Sequence[str]
+    ) -> tuple[dict[str, domain.FoundPassage], Grounds]:
+        found = {name: self.kept[name] for name in passage_ids if name in self.kept}
+        return found, await self.grounds(tenant, session_id)
 
 
 class NothingKept:
@@ -76,32 +63,33 @@ class NothingKept:
 class Library:
     """Documents that can be searched."""
 
-    def __init__(self, app: App) -> None:
-        self._app = app
+    def __init__(self, searching: Searching) -> None:
+        self._searching = searching
 
     async def search(self, query: str, *, min_score: float | None = None) -> list[Source]:
         """The passages that an answer to `query` would be given."""
         wanted = Search(query=query, limit=_PASSAGES, min_score=min_score)
-        return (await self._app.search(wanted, Context(tenant=TENANT))).sources
+        return (await self._searching.search(wanted, Context(tenant=TENANT))).sources
 
 
 @asynccontextmanager
 async def opened(documents: Sequence[domain.Document]) -> AsyncIterator[Library]:
     """Index documents, and search them until the end of the block."""
     data = os.environ.get("DESKBUS_DATA_DIR") or ROOT / ".run" / str(os.getuid())
-    embedder = FastembedEmbedder(embedding_model.ensure(Path(data) / "model"))
+    model = embedding_model.ensure(Path(data) / "model")
+    passages: Any = KeptPassages()
     with tempfile.TemporaryDirectory(prefix="deskbus-evals-") as folder:
-        index = QdrantEdgeIndex(Path(folder) / "index")
-        await embedder.open()
-        await index.open(embedder.model)
-        app = App(embedder, index, KeptDocuments(), NothingKept())
-        try:
+        settings = Settings(database_url="", embedding_path=str(model), index_path=folder)
+        async with opened_engines(settings) as engines:
+            indexing = Indexing(engines)
             for document in documents:
-                await app.put(document)
-            yield Library(app)
-        finally:
-            await index.close()
-            await embedder.close()
+                found = [
+                    domain.FoundPassage(passage=passage, source=document.source, metadata=document.metadata)
+                    for passage in await indexing.cut(BUILD, document)
+                ]
+                await indexing.write(BUILD, found)
+                passages.kept |= {each.passage.passage_id: each for each in found}
+            yield Library(Searching(engines, Builds(passages), passages, NothingKept()))
 
 
 def shop() -> list[domain.Document]:

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from deploy.local import embedding_model
 from services.knowledge import domain
 from services.knowledge.adapters.fastembed_embedder import FastembedEmbedder
-from services.knowledge.domain import lexical
-from services.knowledge.domain.fusion import CANDIDATES, Candidate
+from services.knowledge.domain import Candidate, lexical
+from services.knowledge.domain.fusion import CANDIDATES
 from tests.support.embedding import ROOT
 
 from .library import TENANT, rows
@@ -102,16 +102,14 @@ def _asked(folder: Path) -> list[Asked]:
 
 
 def _document(document_id: str, title: str, body: str) -> domain.Document:
-    return domain.Document(
-        document_id=document_id, tenant=TENANT, title=title, source=document_id, category="evals", body=body
-    )
+    return domain.Document(document_id=document_id, tenant=TENANT, title=title, source=document_id, body=body)
 
 
 class Vectors:
     """Embeddings that were made in this run, each once."""
 
     def __init__(self, embedder: FastembedEmbedder) -> None:
-        self._embedder = embedder
+        self.embedder = embedder
         self._made: dict[str, Matrix] = {}
         self.seconds: list[float] = []
 
@@ -120,7 +118,7 @@ class Vectors:
         for text in texts:
             if text not in self._made:
                 begun = time.perf_counter()
-                self._made[text] = np.asarray(await self._embedder.embed_query(text), dtype=np.float32)
+                self._made[text] = np.asarray(await self.embedder.embed_query(text), dtype=np.float32)
                 self.seconds.append(time.perf_counter() - begun)
         return np.stack([self._made[text] for text in texts])
 
@@ -145,8 +143,7 @@ class Indexed:
         self.collection = collection
         self.passages = passages
         self.texts = {
-            passage.passage_id: domain.FoundPassage(passage=passage, source=passage.document_id, category="evals")
-            for passage in passages
+            passage.passage_id: domain.FoundPassage(passage=passage, source=passage.document_id) for passage in passages
         }
         self.dense: Matrix = np.zeros((0, 0), dtype=np.float32)
         self.headline = self.dense
@@ -161,7 +158,7 @@ class Indexed:
         return Candidate(
             passage_id=self.passages[at].passage_id,
             document_id=self.passages[at].document_id,
-            dense=max(0.0, float(self.dense[question, at])),
+            cosine=max(0.0, float(self.dense[question, at])),
             headline=max(0.0, float(self.headline[question, at])),
             lexical=float(self.words[question, at]),
         )
@@ -169,18 +166,15 @@ class Indexed:
 
 async def indexed(collection: Collection, vectors: Vectors) -> Indexed:
     """Cut the documents into passages as the service does, and compare all with all."""
-    passages = [passage for document in collection.documents for passage in domain.split(document)]
+    count = vectors.embedder.count_tokens
+    passages = [passage for document in collection.documents for passage in domain.split(document, count)]
     made = Indexed(collection, passages)
     questions = await vectors.of([each.text for each in collection.questions])
-    made.dense = questions @ (await vectors.of([passage.embedded_text for passage in passages])).T
-    made.headline = questions @ (await vectors.of([headline(passage) for passage in passages])).T
+    texts = [domain.embedded_text(each.title, each.heading, each.text, count) for each in passages]
+    made.dense = questions @ (await vectors.of(texts)).T
+    made.headline = questions @ (await vectors.of([each.headline for each in passages])).T
     made.words = _words([each.text for each in collection.questions], passages)
     return made
-
-
-def headline(passage: domain.Passage) -> str:
-    """What the second vector of a passage is made of."""
-    return f"{passage.title}\n{passage.heading}" if passage.heading else passage.title
 
 
 def _words(questions: Sequence[str], passages: Sequence[domain.Passage]) -> Matrix:

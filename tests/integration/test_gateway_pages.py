@@ -10,14 +10,15 @@ from services.gateway.domain.limits import Limits
 from tests.unit.gateway.edge import gateway
 
 FOLDER = Path(pages.__file__).parents[1] / "pages"
-PAGES = {"chat": "main.js", "operator": "operator.js"}
+PAGES = {"chat": "main.js", "operator": "operator.js", "knowledge": "knowledge.js"}
+TALK = [name for name in PAGES if name != "knowledge"]
 
 
 def facts(page: str) -> dict[str, str]:
     return dict(re.findall(r'<meta name="deskbus-([a-z-]+)" content="([^"]*)">', page))
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", TALK)
 async def test_a_page_learns_the_limits_of_its_gateway(name: str) -> None:
     async with gateway() as desk, desk.client.get(f"/{name}") as response:
         assert response.content_type == "text/html"

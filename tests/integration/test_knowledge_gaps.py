@@ -11,6 +11,7 @@ import pytest
 from deploy.local.servers import Servers
 from libs.contracts import bus_map
 from libs.contracts.channels import encode
+from libs.contracts.documents import Citation
 from libs.contracts.errors import Invalid
 from libs.contracts.health import AskHealth
 from libs.contracts.knowledge import Gap, GapPage, ListGaps
@@ -18,8 +19,9 @@ from libs.contracts.session import Message, SessionDeleted, TurnCompleted
 from libs.runtime.ids import mint
 from libs.runtime.nats import NatsBus
 from libs.runtime.postgres import Database
+from services.knowledge.adapters.postgres_citations import PostgresCitations
 from services.knowledge.adapters.postgres_gaps import PostgresGaps
-from services.knowledge.domain import MAX_QUESTION, Unanswered
+from services.knowledge.domain import MAX_QUESTION, Meaning, Unanswered
 from tests.support.remains import remains
 from tests.support.system import ROOT, System, real_servers
 
@@ -49,10 +51,17 @@ class Shop:
         self.tenant = mint("tenant")
         self.gaps = PostgresGaps(database, **limits)
 
-    async def ask(self, question: str, minutes: int = 0, session: str = "sess_1", turn: str | None = None) -> str:
+    async def ask(
+        self,
+        question: str,
+        minutes: int = 0,
+        session: str = "sess_1",
+        turn: str | None = None,
+        meaning: Meaning | None = None,
+    ) -> str:
         turn_id = turn or mint("turn")
         asked = Unanswered(turn_id=turn_id, question=question, asked_at=at(minutes))
-        await self.gaps.note(self.tenant, session, asked, mint("gap"))
+        await self.gaps.note(self.tenant, session, asked, mint("gap"), meaning)
         return turn_id
 
     async def listed(self, limit: int = 100, offset: int = 0) -> list[tuple[str, int]]:
@@ -164,6 +173,103 @@ async def test_a_gap_keeps_only_so_many_questions_and_the_newest(database: Datab
     for number in (4, 3, 2):
         await shop.gaps.forget(shop.tenant, f"sess_{number}")
     assert await shop.listed() == []
+
+
+async def test_questions_of_one_meaning_are_one_gap_and_its_words_find_it_again(database: Database) -> None:
+    shop, other = Shop(database), Shop(database)
+    iceland, refund = Meaning("m", [1.0, 0.0]), Meaning("m", [0.0, 1.0])
+    await other.ask(ICELAND, meaning=iceland)
+    await shop.ask(ICELAND, 1, meaning=iceland)
+    await shop.ask("Is delivery to Iceland possible?", 2, session="sess_2", meaning=Meaning("m", [0.8, 0.6]))
+    await shop.ask("How do I get my money back?", 3, meaning=refund)
+    await shop.ask("is delivery to iceland possible", 4)  # no model was there: by its words
+    await shop.ask("Iceland?", 5, meaning=Meaning("another", [1.0, 0.0]))
+    page, total = await shop.gaps.most_wanted(shop.tenant, 10, 0)
+    assert [(gap.question, gap.count) for gap in page] == [
+        ("is delivery to iceland possible", 3),
+        ("Iceland?", 1),
+        ("How do I get my money back?", 1),
+    ]
+    assert total == 3
+    assert page[0].examples == [ICELAND]
+    assert await other.listed() == [(ICELAND, 1)]
+
+
+async def test_a_gap_is_dismissed_opened_again_and_answered(database: Database) -> None:
+    shop = Shop(database)
+    await shop.ask(ICELAND)
+    [gap], _ = await shop.gaps.most_wanted(shop.tenant, 10, 0)
+    assert await shop.gaps.set_state(shop.tenant, "gap_none", "dismissed") is None
+    assert await shop.gaps.set_state("another", gap.gap_id, "dismissed") is None
+    dismissed = await shop.gaps.set_state(shop.tenant, gap.gap_id, "dismissed")
+    assert dismissed is not None
+    await shop.ask(ICELAND, 1)
+    assert await shop.listed() == []  # asked again, it stays dismissed, and is counted
+    [still], total = await shop.gaps.most_wanted(shop.tenant, 10, 0, "dismissed")
+    assert (still.state, still.count, total) == ("dismissed", 2, 1)
+    await shop.gaps.set_state(shop.tenant, gap.gap_id, "answered", "gap-doc")
+    assert [one.gap_id for one in await shop.gaps.answered_by(shop.tenant, "gap-doc")] == [gap.gap_id]
+    await shop.gaps.set_state(shop.tenant, gap.gap_id, "closed")
+    assert await shop.gaps.answered_by(shop.tenant, "gap-doc") == []
+    await shop.ask(ICELAND, 2)  # in vain again
+    [again] = (await shop.gaps.most_wanted(shop.tenant, 10, 0))[0]
+    assert (again.state, again.document_id, again.count) == ("open", "gap-doc", 3)
+
+
+async def test_what_an_operator_answered_becomes_a_draft_and_goes_with_its_session(database: Database) -> None:
+    shop = Shop(database)
+    await shop.gaps.draft(shop.tenant, "sess_1", "nobody asked", at(0))
+    await shop.ask("older question?", 1)
+    await shop.ask(ICELAND, 2)
+    await shop.gaps.draft(shop.tenant, "sess_2", "of another session", at(3))
+    await shop.gaps.draft(shop.tenant, "sess_1", "too late", at(2 + 24 * 60 + 1))
+    assert [gap.draft for gap in (await shop.gaps.most_wanted(shop.tenant, 10, 0))[0]] == [None, None]
+    await shop.gaps.draft(shop.tenant, "sess_1", "Yes, within 9 days.", at(2 + 24 * 60))
+    await shop.gaps.draft(shop.tenant, "sess_1", "You are welcome.", at(2 + 24 * 60))
+    drafts = {gap.question: gap.draft for gap in (await shop.gaps.most_wanted(shop.tenant, 10, 0))[0]}
+    assert drafts == {ICELAND: "Yes, within 9 days.", "older question?": None}
+    await shop.ask(ICELAND, 3, session="sess_2")
+    await shop.gaps.forget(shop.tenant, "sess_1")
+    [gap], _ = await shop.gaps.most_wanted(shop.tenant, 10, 0)
+    assert (gap.question, gap.draft) == (ICELAND, None)
+
+
+async def test_each_note_is_told_as_an_event(database: Database) -> None:
+    told: list[int] = []
+    gaps = PostgresGaps(database, lambda: told.append(1))
+    tenant = mint("tenant")
+    for turn in ("turn_1", "turn_1", "turn_2"):
+        await gaps.note(tenant, "sess_1", Unanswered(turn_id=turn, question=ICELAND, asked_at=at(0)), mint("gap"))
+    assert len(told) == 2
+
+
+# --- where documents are cited
+
+
+def cited(turn: str, version: int, minutes: int, session: str = "sess_1") -> Citation:
+    return Citation(
+        session_id=session, turn_id=turn, message_id=mint("msg"), version=version, passages=[0, 2], outdated=False,
+        answered_at=at(minutes),
+    )  # fmt: skip
+
+
+async def test_citations_are_noted_once_listed_newest_first_and_gone_with_their_session(database: Database) -> None:
+    citations, gaps, tenant = PostgresCitations(database), PostgresGaps(database), mint("tenant")
+    for _ in range(2):
+        await citations.note(tenant, [("a", cited("turn_1", 1, 1)), ("b", cited("turn_1", 1, 1))])
+    await citations.note(tenant, [("a", cited("turn_2", 2, 2, "sess_2"))])
+    usage = await citations.usage(tenant, "a", None, 10, 0)
+    assert [(one.turn_id, one.version, one.passages) for one in usage.answers] == [
+        ("turn_2", 2, [0, 2]),
+        ("turn_1", 1, [0, 2]),
+    ]
+    assert (usage.total, usage.outdated) == (2, 2)  # there is no such document any more
+    assert (await citations.usage(tenant, "a", 1, 10, 0)).total == 1
+    assert [one.turn_id for one in (await citations.usage(tenant, "a", None, 1, 1)).answers] == ["turn_1"]
+    assert (await citations.usage(mint("tenant"), "a", None, 10, 0)).total == 0
+    await gaps.forget(tenant, "sess_2")
+    await citations.note(tenant, [("a", cited("turn_3", 2, 3, "sess_2"))])  # heard of later
+    assert [one.turn_id for one in (await citations.usage(tenant, "a", None, 10, 0)).answers] == ["turn_1"]
 
 
 # --- the service

@@ -38,6 +38,7 @@ def points(passages: Sequence[domain.Passage], vectors: Sequence[domain.Vector])
             document_id=passage.document_id,
             tenant=passage.tenant,
             version=passage.version,
+            session_id=passage.session_id,
             vector=vector,
         )
         for passage, vector in zip(passages, vectors, strict=True)

@@ -115,14 +115,14 @@ class SearchKnowledge(_BuiltIn):
 
     async def call(self, arguments: dict[str, Any], ctx: ToolContext) -> ToolResult:
         """Give the nearest passages, ranked from `ctx.next_rank` on."""
-        wanted = Search(query=arguments["query"], limit=self._passages, min_score=evidence.UNRELATED)
+        wanted = Search(query=arguments["query"], limit=self._passages, min_score=0.0, session_id=ctx.session_id)
         try:
             found = await self._caller.call(SEARCH, wanted, tenant=ctx.tenant, timeout=self._patience_s)
         except DeskError:
             return tools.failed(f"The help pages {_LATER}")
-        if not found.sources:
+        passages = tools.ranked(evidence.related(found.sources), ctx.next_rank)
+        if not passages:
             return ToolResult(text="The help pages say nothing about this.")
-        passages = tools.ranked(found.sources, ctx.next_rank)
         return ToolResult(text=f"Passages found: {len(passages)}.", passages=passages)
 
 

@@ -199,7 +199,7 @@ class Writing:
         turn, limits = self._turn, self._means.limits
         # Whether it is near enough is judged with the question at hand (`domain.sufficiency`), not by the search alone.
         query = question.query(turn.questions, self._history)
-        wanted = Search(query=query, limit=limits.passages, min_score=evidence.UNRELATED)
+        wanted = Search(query=query, limit=limits.passages, min_score=0.0, session_id=turn.session_id)
         try:
             found = await self._means.caller.call(SEARCH, wanted, tenant=turn.tenant, timeout=limits.knowledge_s)
         except DeskError as error:
@@ -207,7 +207,7 @@ class Writing:
             if not await self._must_go_on():
                 raise Fault("knowledge", "knowledge_unavailable") from error
             return []
-        return found.sources
+        return evidence.related(found.sources)
 
     async def _must_go_on(self) -> bool:
         """Say whether there is more to do than to answer: what colleagues decided, or what an earlier attempt began."""

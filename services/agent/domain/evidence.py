@@ -45,12 +45,25 @@ _WHETHER = re.compile(
 )
 
 
+def nearness(source: Source) -> float:
+    """How near a source is to what was asked, 0..1: the cosine, by which everything here was fitted, where there is one.
+
+    Without an embedding model, and for files, it is the relevance score.
+    """
+    return source.relevance_score if source.cosine is None else source.cosine
+
+
+def related(sources: Sequence[Source]) -> list[Source]:
+    """The sources that are nearer than unrelated text, in their order."""
+    return [source for source in sources if nearness(source) >= UNRELATED]
+
+
 class Passage:
     """A passage with what is counted about it."""
 
     def __init__(self, source: Source) -> None:
         self.rank = source.rank
-        self.score = source.relevance_score
+        self.score = nearness(source)
         self.title = str(source.metadata.get("title", ""))
         # Passages of one document are one place to look; those of nothing named are each their own.
         self.document = str(source.metadata.get("document_id") or f"rank {source.rank}")

@@ -24,7 +24,6 @@ from ..domain.requests import (
     CancelOrder,
     CleanUpOrder,
     Draft,
-    GapQuery,
     HistoryQuery,
     NewFeedback,
     NewMessage,
@@ -168,14 +167,6 @@ class Http:
     async def search(self, request: web.Request) -> web.Response:
         """`POST /api/chat/search`."""
         return json_response(await self._knowledge.search(read_as(NewSearch, await self._read(request))))
-
-    async def list_gaps(self, request: web.Request) -> web.Response:
-        """`GET /api/knowledge/gaps`."""
-        query = read_as(GapQuery, dict(request.query), where="query", lax=True)
-        page = await self._knowledge.gaps(query)
-        shown = query.offset + len(page.gaps)
-        following = {"limit": query.limit, "offset": shown} if page.gaps and shown < page.total else None
-        return list_response(request, page.gaps, page.total, following)
 
     async def give_feedback(self, request: web.Request) -> web.Response:
         """`POST /api/chat/messages/{message_id}/feedback`."""

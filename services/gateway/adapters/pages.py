@@ -1,4 +1,4 @@
-"""The pages, `GET /chat` and `GET /operator`, and what they load: files of this gateway, read once, that cannot ask for more.
+"""The pages, `GET /chat`, `/operator` and `/knowledge`, and what they load: files of this gateway, read once, that cannot ask for more.
 
 A page learns of its gateway from `<meta name="deskbus-..." content="...">` tags, whose contents are filled in here.
 """
@@ -84,10 +84,20 @@ class Pages:
         """`GET /operator/assets/{name}`: the pages share their modules."""
         return self._asset(request)
 
+    async def knowledge_page(self, request: web.Request) -> web.Response:
+        """`GET /knowledge`."""
+        return _serve(request, self._pages["knowledge"])
+
+    async def knowledge_asset(self, request: web.Request) -> web.Response:
+        """`GET /knowledge/assets/{name}`."""
+        return self._asset(request)
+
     def _asset(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
         if name not in self._assets:
-            raise NotFound("asset_not_found", "The pages have no such file; they begin at /chat and /operator")
+            raise NotFound(
+                "asset_not_found", "The pages have no such file; they begin at /chat, /operator and /knowledge"
+            )
         return _serve(request, self._assets[name])
 
 

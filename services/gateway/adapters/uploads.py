@@ -13,7 +13,7 @@ from ..app.uploads import Uploads
 from ..domain.limits import Limits, check_session_id, invalid
 from ..domain.reading import read_as
 from ..domain.requests import Draft, NewMessage
-from ..domain.uploads import check_attachment_ids, download_disposition, download_type, too_large
+from ..domain.uploads import StoredFile, check_attachment_ids, download_disposition, download_type, too_large
 from .downloads import send_whole
 from .problem import UnsupportedMedia
 from .uploads_form import Form
@@ -36,7 +36,7 @@ class Files:
         if (request.content_length or 0) > self._uploads.limits.file_bytes + _FORM_BYTES:
             raise too_large(self._uploads.limits)
         given = {"session_id": [request.query["session_id"]]} if "session_id" in request.query else None
-        form = Form(self._uploads.store, files_in="file", most=1, before_file=self._check_early, fields=given)
+        form = Form(self._uploads.store, files_in=("file",), most=1, before_file=self._check_early, fields=given)
         try:
             await form.read(request)
             session_id = await self._uploads.check_session(form.first("session_id") or "")
@@ -54,7 +54,7 @@ class Files:
         session_id = check_session_id(request.match_info["id"])
         most = self._limits.files_per_message
         form = Form(
-            self._uploads.store, files_in="attachments", most=most, before_file=self._check_early,
+            self._uploads.store, files_in=("attachments",), most=most, before_file=self._check_early,
             fields={"session_id": [session_id]},
         )  # fmt: skip
         try:
@@ -73,7 +73,7 @@ class Files:
                 await self._uploads.take_back(session_id, form.files)
             raise
 
-    async def _check_early(self, form: Form) -> None:
+    async def _check_early(self, form: Form[StoredFile]) -> None:
         """Refuse a file for a session that is not there before its bytes are taken, where that is known by then."""
         session_id = form.first("session_id")
         if session_id is not None and not form.files:
@@ -102,7 +102,7 @@ class Files:
         return response
 
 
-def _message_fields(form: Form) -> dict[str, Any]:
+def _message_fields(form: Form[StoredFile]) -> dict[str, Any]:
     """Give a form's fields as those of a message; an empty one of attachments counts as none."""
     fields: dict[str, Any] = {name: values[-1] for name, values in form.fields.items() if name not in _LISTS}
     for name in _LISTS:

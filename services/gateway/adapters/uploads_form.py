@@ -2,43 +2,50 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from aiohttp import BodyPartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from libs.contracts.attachments import UNKNOWN_TYPE
-from libs.contracts.errors import Malformed, TooLarge
+from libs.contracts.errors import DeskError, Malformed, TooLarge
 
-from ..domain.uploads import NewFile, StoredFile, too_many_files
+from ..domain.uploads import NewFile, too_many_files
 
 _PIECE_BYTES = 64 * 1024
 _FIELD_BYTES = 64 * 1024
+_FIELDS_BYTES = 4 * 1024 * 1024
 _PARTS = 64
 _STALLED_S = 30.0
 _WHOLE_FORM_S = 15 * 60.0
 
 _T = TypeVar("_T")
-Store = Callable[[NewFile, AsyncIterator[bytes]], Awaitable[StoredFile]]
+_Stored = TypeVar("_Stored")
 
 
-class Form:
+class Form(Generic[_Stored]):
     """A form and what it has brought so far, which is known also where reading it fails.
 
     Args:
         store: takes each file while it arrives.
-        files_in: the field whose files are wanted; others are refused.
+        files_in: the names that a field of files may have; files of others are refused.
         most: how many files there may be.
         before_file: called before a file is taken; what it raises refuses it.
         fields: what is known already.
+        too_many: gives the error for more files than there may be.
+        parts: how many parts there may be, fields and files.
     """
 
     def __init__(
-        self, store: Store, *, files_in: str, most: int, before_file: Callable[["Form"], Awaitable[object]],
-        fields: dict[str, list[str]] | None = None,
+        self, store: Callable[[NewFile, AsyncIterator[bytes]], Awaitable[_Stored]], *, files_in: tuple[str, ...], most: int,
+        before_file: Callable[["Form[_Stored]"], Awaitable[object]], fields: dict[str, list[str]] | None = None,
+        too_many: Callable[[int], DeskError] = too_many_files, parts: int = _PARTS,
     ) -> None:  # fmt: skip
         self.fields = fields or {}
-        self.files: list[StoredFile] = []
+        self.files: list[_Stored] = []
+        self._too_many = too_many
+        self._parts = parts
+        self._field_bytes = 0
         self._store = store
         self._files_in = files_in
         self._most = most
@@ -61,7 +68,7 @@ class Form:
                 parts, count = await request.multipart(), 0
                 while (part := await _in_time(parts.next())) is not None:
                     count += 1
-                    if count > _PARTS or not isinstance(part, BodyPartReader) or part.name is None:
+                    if count > self._parts or not isinstance(part, BodyPartReader) or part.name is None:
                         raise Malformed("bad_form", "The form has parts that no form has, or too many")
                     await self._take(part, part.name)
         except (ValueError, LookupError, web.RequestPayloadError, HttpProcessingError) as fault:
@@ -71,12 +78,16 @@ class Form:
 
     async def _take(self, part: BodyPartReader, name: str) -> None:
         if part.filename is None:
-            self.fields.setdefault(name, []).append(await _text(part))
+            text = await _text(part)
+            self._field_bytes += len(text)
+            if self._field_bytes > _FIELDS_BYTES:
+                raise TooLarge("body_too_large", f"A form's fields may have {_FIELDS_BYTES // 1024} KiB together")
+            self.fields.setdefault(name, []).append(text)
         elif part.filename:
-            if name != self._files_in:
-                raise Malformed("bad_form", f"Files are taken in the field {self._files_in} only")
+            if name not in self._files_in:
+                raise Malformed("bad_form", f"Files are taken in the field {self._files_in[0]} only")
             if len(self.files) == self._most:
-                raise too_many_files(self._most)
+                raise self._too_many(self._most)
             await self._before_file(self)
             file = NewFile(part.filename, part.headers.get("Content-Type") or UNKNOWN_TYPE)
             self.files.append(await self._store(file, _pieces(part)))

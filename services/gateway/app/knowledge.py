@@ -1,13 +1,14 @@
-"""Knowledge over HTTP: search what answers rest on, and see what it does not answer."""
+"""Knowledge over HTTP: search what answers rest on, see what it does not answer, and answer that."""
 
 from msgspec import structs
 
-from libs.contracts.bus_map import LIST_GAPS, SEARCH
+from libs.contracts import ids
+from libs.contracts.bus_map import ANSWER_GAP, DISMISS_GAP, LIST_GAPS, REOPEN_GAP, SEARCH
 from libs.contracts.channels import Caller, Req, Res, Rpc
-from libs.contracts.errors import TimedOut, Unavailable
-from libs.contracts.knowledge import GapPage, ListGaps, Source
+from libs.contracts.errors import NotFound, TimedOut, Unavailable
+from libs.contracts.knowledge import AnswerGap, DismissGap, Gap, GapPage, ListGaps, ReopenGap, Source
 
-from ..domain.requests import AT_ONCE, GapQuery, NewSearch
+from ..domain.requests import AT_ONCE, GapQuery, NewAnswer, NewSearch
 
 
 class Knowledge:
@@ -31,7 +32,7 @@ class Knowledge:
         Raises:
             Unavailable: the knowledge service is away.
         """
-        asked = ListGaps(limit=min(query.limit, AT_ONCE), offset=query.offset)
+        asked = ListGaps(limit=min(query.limit, AT_ONCE), offset=query.offset, state=query.state)
         page = await self._ask(LIST_GAPS, asked)
         gaps, total = page.gaps, page.total
         while page.gaps and (missing := min(query.limit, total - query.offset) - len(gaps)) > 0:
@@ -40,8 +41,50 @@ class Knowledge:
             gaps += page.gaps
         return GapPage(gaps, total)
 
+    async def dismiss(self, gap_id: str) -> Gap:
+        """Say that a gap needs no answer.
+
+        Raises:
+            NotFound: `gap_not_found`.
+        """
+        return await self._ask(DISMISS_GAP, DismissGap(_checked(gap_id)))
+
+    async def reopen(self, gap_id: str) -> Gap:
+        """Open a gap again.
+
+        Raises:
+            NotFound: `gap_not_found`.
+        """
+        return await self._ask(REOPEN_GAP, ReopenGap(_checked(gap_id)))
+
+    async def answer(self, gap_id: str, new: NewAnswer) -> Gap:
+        """Answer a gap: question and answer become a document.
+
+        Raises:
+            NotFound: `gap_not_found`.
+            Conflict: `no_draft`: there is no answer, and no draft of one.
+            Invalid: an answer or a question is blank.
+        """
+        answer, question = new.checked()
+        return await self._ask(ANSWER_GAP, AnswerGap(gap_id=_checked(gap_id), answer=answer, question=question))
+
     async def _ask(self, channel: Rpc[Req, Res], asked: Req) -> Res:
-        try:
-            return await self._caller.call(channel, asked, tenant=self._tenant)
-        except TimedOut as fault:
-            raise Unavailable("knowledge_unavailable", "The knowledge service does not answer; try again") from fault
+        return await ask_knowledge(self._caller, channel, asked, self._tenant)
+
+
+async def ask_knowledge(caller: Caller, channel: Rpc[Req, Res], asked: Req, tenant: str) -> Res:
+    """Ask the knowledge service.
+
+    Raises:
+        Unavailable: it is away, or does not answer in time.
+    """
+    try:
+        return await caller.call(channel, asked, tenant=tenant)
+    except TimedOut as fault:
+        raise Unavailable("knowledge_unavailable", "The knowledge service does not answer; try again") from fault
+
+
+def _checked(gap_id: str) -> str:
+    if not ids.is_id(ids.GAP, gap_id):
+        raise NotFound("gap_not_found", "There is no such question; GET /api/knowledge/gaps lists them")
+    return gap_id

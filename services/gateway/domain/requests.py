@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, structs
 
-from libs.contracts.knowledge import Search
+from libs.contracts.knowledge import GapState, Search
 from libs.contracts.session import Feedback, GetHistory, Mark, Rating, SessionStatus
 
 from . import limits
@@ -145,8 +145,35 @@ class NewSearch(Struct, frozen=True, kw_only=True):
 class GapQuery(Struct, frozen=True, kw_only=True):
     """The query of `GET /api/knowledge/gaps`."""
 
+    state: GapState = "open"
     limit: Annotated[int, Meta(ge=1, le=100)] = 20
     offset: Offset = 0
+
+
+class NewAnswer(Struct, frozen=True, kw_only=True):
+    """The body of `POST /api/knowledge/gaps/{gap_id}/answer`.
+
+    Attributes:
+        answer: Markdown; the gap's draft where it is absent.
+        question: how the document asks it; the gap's own words where it is absent.
+    """
+
+    answer: str | None = None
+    question: str | None = None
+
+    def checked(self) -> tuple[str | None, str | None]:
+        """Give answer and question without the white space around them.
+
+        Raises:
+            Invalid: one of them is blank, too long, or holds a NUL.
+        """
+        answer = None if self.answer is None else limits.check_content(
+            self.answer, limits.ANSWER_CHARACTERS, "answer", code="invalid_request"
+        )  # fmt: skip
+        question = None if self.question is None else limits.check_content(
+            self.question, limits.QUERY_CHARACTERS, "question", code="invalid_request"
+        )  # fmt: skip
+        return answer, question
 
 
 class NewFeedback(Struct, frozen=True, kw_only=True):

@@ -1,34 +1,78 @@
 """The rules of knowledge, pure and synchronous: documents, passages, and what is near enough to be an answer."""
 
-from .documents import Document, MalformedDocument, is_document_id, next_version, read_document
-from .gaps import MAX_QUESTION, Unanswered, normal_form, unanswered
-from .passages import MAX_CHARACTERS, MAX_WORDS, FoundPassage, Passage, metadata, split
+from .builds import CHUNKING, Build, BuildState, mismatch
+from .chunking import Measure, Piece, Size, embedded_text
+from .documents import (
+    Document,
+    Entry,
+    MalformedDocument,
+    Reading,
+    Unreadable,
+    is_document_id,
+    read_document,
+    sameness,
+)
+from .gaps import MAX_ANSWER, MAX_QUESTION, Meaning, Unanswered, faq_text, nearest, normal_form, rated_down, unanswered
+from .passages import FoundPassage, Passage, filterable, guessed_tokens, metadata, split
 from .searches import normalised, result_key, threshold, vector_key
-from .vectors import MIN_SCORE, EmbeddingModel, Hit, Point, Vector, clipped, in_order, supported
+from .vectors import (
+    MIN_SCORE,
+    NO_MODEL,
+    NO_WORDS,
+    Candidate,
+    EmbeddingModel,
+    Hit,
+    Point,
+    SparseVector,
+    Vector,
+    clipped,
+    in_order,
+    supported,
+)
 
 __all__ = [
-    "MAX_CHARACTERS",
+    "CHUNKING",
+    "MAX_ANSWER",
     "MAX_QUESTION",
-    "MAX_WORDS",
     "MIN_SCORE",
+    "NO_MODEL",
+    "NO_WORDS",
+    "Build",
+    "BuildState",
+    "Candidate",
     "Document",
     "EmbeddingModel",
+    "Entry",
     "FoundPassage",
     "Hit",
     "MalformedDocument",
+    "Meaning",
+    "Measure",
     "Passage",
+    "Piece",
     "Point",
+    "Reading",
+    "Size",
+    "SparseVector",
     "Unanswered",
+    "Unreadable",
     "Vector",
     "clipped",
+    "embedded_text",
+    "faq_text",
+    "filterable",
+    "guessed_tokens",
     "in_order",
     "is_document_id",
     "metadata",
-    "next_version",
+    "mismatch",
+    "nearest",
     "normal_form",
     "normalised",
+    "rated_down",
     "read_document",
     "result_key",
+    "sameness",
     "split",
     "supported",
     "threshold",

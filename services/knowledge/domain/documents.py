@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 
+import msgspec
 from msgspec import Struct
-from msgspec.structs import replace
+
+from libs.contracts.documents import Metadata
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
@@ -17,27 +20,71 @@ class MalformedDocument(ValueError):
     """A document that cannot be read; the message says what is wrong with it, for the person who wrote it."""
 
 
+class Unreadable(Exception):
+    """A file that nothing can be made of.
+
+    Args:
+        code: stable, snake_case.
+        reason: a sentence for people.
+    """
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(f"{code}: {reason}")
+        self.code = code
+        self.reason = reason
+
+
+class Entry(Struct, frozen=True):
+    """A question with its answer, at `text[start:end]` of what it was read from."""
+
+    question: str
+    answer: str
+    start: int
+    end: int
+
+
+class Reading(Struct, frozen=True, kw_only=True):
+    """What a file says.
+
+    Attributes:
+        text: Markdown, also with what the entries say.
+        language: ISO 639-1; empty where it is not known.
+        entries: questions with their answers, in the order of the text; each is kept whole.
+        notes: what was left out, for people.
+    """
+
+    text: str
+    title: str = ""
+    language: str = ""
+    media_type: str = ""
+    entries: Sequence[Entry] = ()
+    notes: Sequence[str] = ()
+
+
 class Document(Struct, frozen=True, kw_only=True):
     """A text that answers may rest on.
 
     Attributes:
         source: where a reader finds it (a path or an address).
+        session_id: of an upload, the session that may find it; empty for what everybody may.
         version: 1 for the first text under this id, one more for each change.
     """
 
     document_id: str
     tenant: str
+    session_id: str = ""
     title: str
     source: str
-    category: str
+    metadata: Metadata = {}
     body: str
+    entries: Sequence[Entry] = ()
     version: int = 1
 
-    @property
-    def content_hash(self) -> str:
-        """sha256 (hex) of everything a reader sees: equal means that there is nothing to index again."""
-        seen = f"{self.title}\x00{self.source}\x00{self.category}\x00{self.body}"
-        return hashlib.sha256(seen.encode()).hexdigest()
+
+def sameness(content_sha256: str, title: str | None, source: str | None, metadata: Metadata) -> str:
+    """sha256 (hex) of everything that was given: equal means that there is nothing to index again."""
+    given = (content_sha256, title, source, metadata)
+    return hashlib.sha256(msgspec.json.encode(given, order="deterministic")).hexdigest()
 
 
 def is_document_id(text: str) -> bool:
@@ -66,7 +113,7 @@ def read_document(markdown: str, *, tenant: str) -> Document:
         tenant=tenant,
         title=fields["title"],
         source=fields["source"],
-        category=fields["category"],
+        metadata={"category": fields["category"]},
         body=parts[2].strip(),
     )
 
@@ -76,12 +123,3 @@ def _field(line: str) -> tuple[str, str]:
     if not separator:
         raise MalformedDocument(f"{line!r} in the front matter is not 'name: value'.")
     return name.strip(), value.strip()
-
-
-def next_version(document: Document, stored: Document | None) -> Document | None:
-    """The document as it must be stored now: with the version after `stored`, or None where nothing has changed."""
-    if stored is None:
-        return document
-    if stored.content_hash == document.content_hash:
-        return None
-    return replace(document, version=stored.version + 1)

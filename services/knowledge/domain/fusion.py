@@ -2,7 +2,7 @@
 
 **Order**. A candidate's place is decided by
 
-    d + 0.9 h + 0.5 w + 0.2 s
+    d + 0.9 h + 0.4 w + 0.3 s
 
 where d is the cosine of question and passage, h that of question and headline (the title and the headings above), and w and s are the
 question's words that the passage and its best sentence have (`overlap`). It needs no switch between questions that are put in other
@@ -23,32 +23,17 @@ from . import relevance
 from .overlap import Analysis, Overlap, analysis, overlaps
 from .passages import FoundPassage
 from .relevance import Evidence
+from .vectors import Candidate
 
 HEADLINE = 0.9
-WORDS = 0.5
-SENTENCE = 0.2
+WORDS = 0.4
+SENTENCE = 0.3
 
 # How many candidates the index gives by each of its two ways, and of how many the text is read.
 CANDIDATES = 50
 SHORTLIST = 40
 # How many other documents tell what is usual for a question.
 _OTHERS = 5
-
-
-class Candidate(Struct, frozen=True, kw_only=True):
-    """A passage that the index found.
-
-    Attributes:
-        dense: the cosine of question and passage, 0..1.
-        headline: the cosine of question and headline, 0..1.
-        lexical: the index's score of the words in common, 0 or more, comparable within one search only.
-    """
-
-    passage_id: str
-    document_id: str
-    dense: float = 0.0
-    headline: float = 0.0
-    lexical: float = 0.0
 
 
 class Ranked(Struct, frozen=True, kw_only=True):
@@ -93,12 +78,13 @@ def rank(
         for (each, found), common in zip(kept, shared, strict=True)
     ]
     placed.sort(key=lambda one: (-one[0], one[1].passage_id))
-    usual = usual_headline([each for _, each, _, _ in placed])
+    usual = usual_cosine([each for _, each, _, _ in placed])
+    evidence = pooled([(each.document_id, _evidence(each, common, usual)) for _, each, common, _ in placed])
     ranked: list[Ranked] = []
-    for order, each, common, found in placed:
-        own = relevance.by_words(common) if by_words else relevance.score(_evidence(each, common, usual))
+    for (order, each, common, found), known in zip(placed, evidence, strict=True):
+        own = relevance.by_words(common) if by_words else relevance.score(known)
         score = min(own, ranked[-1].score) if ranked else own
-        ranked.append(Ranked(found=found, order=order, score=score, cosine=each.dense))
+        ranked.append(Ranked(found=found, order=order, score=score, cosine=each.cosine))
     return ranked
 
 
@@ -107,24 +93,33 @@ def read(found: FoundPassage) -> Analysis:
     return analysis(found.passage.title, found.passage.heading, found.passage.text)
 
 
-def usual_headline(placed: Sequence[Candidate]) -> float:
-    """How near the headlines of the nearest documents are to the question, but for the first candidate's document."""
+def usual_cosine(placed: Sequence[Candidate]) -> float:
+    """How near the nearest documents are to the question, but for the first candidate's document."""
     nearest: dict[str, float] = {}
     for each in placed:
         if each.document_id != placed[0].document_id:
-            nearest[each.document_id] = max(nearest.get(each.document_id, 0.0), each.headline)
+            nearest[each.document_id] = max(nearest.get(each.document_id, 0.0), each.cosine)
     return sum(sorted(nearest.values(), reverse=True)[:_OTHERS]) / _OTHERS
 
 
+def pooled(placed: Sequence[tuple[str, Evidence]]) -> list[Evidence]:
+    """The evidence for each passage, given with its document, together with what its document's passages below it say."""
+    known: dict[str, Evidence] = {}
+    upwards: list[Evidence] = []
+    for document, own in reversed(placed):
+        known[document] = own.together(known[document]) if document in known else own
+        upwards.append(known[document])
+    return upwards[::-1]
+
+
 def _near(candidate: Candidate) -> float:
-    return candidate.dense + HEADLINE * candidate.headline
+    return candidate.cosine + HEADLINE * candidate.headline
 
 
 def _evidence(candidate: Candidate, common: Overlap, usual: float) -> Evidence:
     return Evidence(
-        dense=candidate.dense,
+        dense=candidate.cosine,
         headline=candidate.headline,
         words=common.words,
-        sentence=common.sentence,
         usual=usual,
     )

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import re
+import struct
 import unicodedata
+from collections.abc import Iterable
 from datetime import datetime
 
+import numpy as np
 from msgspec import Struct
 
-from libs.contracts.session import TurnCompleted
+from libs.contracts.session import FeedbackGiven, TurnCompleted
+
+from .vectors import Vector
 
 MAX_QUESTION = 500  # characters
+MAX_ANSWER = 20_000  # characters
+# How near two questions are that mean the same: the cosine of their embeddings. Measured on 625 questions about 125 topics
+# with the int8 MiniLM, one after the other: at 0.7 they became 318 gaps, 4 % of those that joined one joined a wrong one; at
+# 0.65 it were 255 and 6 %, at 0.75 it were 410 and 3 %.
+SAME_MEANING = 0.7
 _ACCENTS = dict.fromkeys(range(0x0300, 0x0370))  # combining marks of Latin, Greek and Cyrillic letters
 _APOSTROPHES = dict.fromkeys(map(ord, "'’ʼ"))
 _WORDS = frozenset("LMN")  # letters, marks and numbers, by the first letter of Unicode's categories
@@ -52,6 +62,48 @@ def unanswered(event: TurnCompleted) -> Unanswered | None:
     if not _ASKS.search(looked_for) or not normal_form(question):
         return None
     return Unanswered(turn_id=event.turn_id, question=question, asked_at=event.message.timestamp)
+
+
+def rated_down(event: FeedbackGiven, at: datetime) -> Unanswered | None:
+    """Give the question whose answer was rated down; None for any other rating, and for what is no question."""
+    question = bounded(event.question)
+    if event.feedback.rating != "down" or not event.turn_id or not _ASKS.search(event.question):
+        return None
+    return Unanswered(turn_id=event.turn_id, question=question, asked_at=at) if normal_form(question) else None
+
+
+class Meaning(Struct, frozen=True):
+    """What a question means, as a model sees it: its embedding, and the model's name."""
+
+    model: str
+    vector: Vector
+
+    @property
+    def packed(self) -> bytes:
+        """The vector as little-endian float32."""
+        return struct.pack(f"<{len(self.vector)}f", *self.vector)
+
+
+def nearest(meaning: Meaning, gaps: Iterable[tuple[str, bytes]], at_least: float = SAME_MEANING) -> str | None:
+    """Give the id of the gap whose question means the same; None where none is near enough.
+
+    Args:
+        meaning: of the question.
+        gaps: ids and packed vectors of the same model.
+        at_least: the cosine that the nearest must have.
+    """
+    known = [(gap_id, packed) for gap_id, packed in gaps if len(packed) == 4 * len(meaning.vector)]
+    if not known:
+        return None
+    vectors = np.frombuffer(b"".join(packed for _, packed in known), "<f4").reshape(len(known), -1)
+    cosines = vectors @ np.asarray(meaning.vector, "<f4")
+    best = int(cosines.argmax())
+    return known[best][0] if cosines[best] >= at_least else None
+
+
+def faq_text(question: str, answer: str) -> str:
+    """Write a question and its answer as a document of Markdown that is one passage."""
+    return f"# {question}\n\n{answer.strip()}\n"
 
 
 def bounded(text: str) -> str:

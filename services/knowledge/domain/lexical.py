@@ -18,6 +18,7 @@ from typing import NamedTuple, Protocol, cast
 import py_rust_stemmers
 
 from .small_words import SMALL_WORDS
+from .vectors import SparseVector
 
 # BM25 (Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009). The mean length is a constant, so
 # that a weight, once written, holds whatever else is indexed; passages of 180 words have about this many content words.
@@ -143,6 +144,20 @@ def weights(title: str, heading: str, text: str) -> dict[int, float]:
 def query_weights(question: str) -> dict[int, float]:
     """What the index is asked for a question's words: 1 for each stem."""
     return {index_of(one): 1.0 for term in terms(question) for one in term.stems}
+
+
+def passage_words(title: str, heading: str, text: str) -> SparseVector:
+    """The words of a passage, for the index."""
+    return _sparse(weights(title, heading, text))
+
+
+def query_words(question: str) -> SparseVector:
+    """The words of a question, for the index."""
+    return _sparse(query_weights(question))
+
+
+def _sparse(weighed: dict[int, float]) -> SparseVector:
+    return SparseVector(list(weighed), list(weighed.values()))
 
 
 def saturated(count: int, length: int) -> float:

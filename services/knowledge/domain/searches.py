@@ -8,10 +8,10 @@ import msgspec
 
 from libs.contracts.knowledge import Search
 
-from .vectors import MIN_SCORE
+from .relevance import MIN_SCORE
 
 # Change it with the way in which results are found: those of the old way are then not given any more.
-_METHOD = "dense1"
+_METHOD = "hybrid1"
 
 
 def normalised(query: str) -> str:
@@ -26,7 +26,15 @@ def threshold(request: Search) -> float:
 
 def result_key(tenant: str, generation: str, model_name: str, request: Search) -> str:
     """The name of a search's result: different for all that may change it, without the customer's words."""
-    asked = (_METHOD, generation, model_name, normalised(request.query), request.limit, threshold(request))
+    asked = (
+        _METHOD,
+        generation,
+        model_name,
+        normalised(request.query),
+        request.limit,
+        threshold(request),
+        request.session_id,
+    )
     told = msgspec.json.encode((*asked, request.filters), order="deterministic")
     return f"search:{tenant}:{hashlib.sha256(told).hexdigest()}"
 

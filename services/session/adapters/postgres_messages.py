@@ -46,6 +46,9 @@ class MessageRecords:
     async def set_feedback(self, session_id: str, message_id: str, feedback: Feedback) -> None:
         await self._work.do("set_feedback", session_id, message_id, to_json(feedback))
 
+    async def question_of(self, session_id: str, turn_id: str) -> str:
+        return await self._work.value("question_of", session_id, turn_id) or ""
+
     # --- notes
 
     async def note(self, session_id: str, note_id: str) -> Note | None:

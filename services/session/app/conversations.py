@@ -129,7 +129,10 @@ class Conversations(UseCases):
             if found is None:
                 raise NotFound("message_not_found", "There is no such answer")
             conversation, message = found
-            rated = conversation.give_feedback(message, request.feedback)
+            question = ""
+            if request.feedback.rating == "down" and message.turn_id:
+                question = await records.question_of(conversation.state.session_id, message.turn_id)
+            rated = conversation.give_feedback(message, request.feedback, question)
             await records.set_feedback(conversation.state.session_id, message.id, request.feedback)
             await records.save(conversation)
         await self._herald.tell(conversation)

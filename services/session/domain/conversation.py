@@ -118,8 +118,8 @@ class Conversation(Control):
         """Say whether somebody has still to answer a message, agent or operator."""
         return message.role in ("user", ROLE) and message.turn_id is None
 
-    def give_feedback(self, message: told.Message, feedback: told.Feedback) -> told.Message:
-        """Rate an answer.
+    def give_feedback(self, message: told.Message, feedback: told.Feedback, question: str = "") -> told.Message:
+        """Rate an answer; `question` is what it has answered, where that is wanted.
 
         Raises:
             NotFound: `message_not_found` for what is no answer.
@@ -128,7 +128,7 @@ class Conversation(Control):
             raise NotFound("message_not_found", "There is no such answer in this session")
         self._log(
             bus_map.FEEDBACK_GIVEN,
-            told.FeedbackGiven(message_id=message.id, feedback=feedback, turn_id=message.turn_id),
+            told.FeedbackGiven(message_id=message.id, feedback=feedback, turn_id=message.turn_id, question=question),
         )
         return replace(message, feedback=feedback)
 

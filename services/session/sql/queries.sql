@@ -118,6 +118,11 @@ select * from notes where session_id = $1 order by created_at desc, id desc limi
 -- name: set_feedback
 update messages set feedback = $3 where session_id = $1 and id = $2
 
+-- name: question_of
+-- What a turn has answered, in the customer's words.
+select left(string_agg(content, E'\n' order by seq), 2000) from messages
+where session_id = $1 and turn_id = $2 and role = 'user'
+
 -- name: lock_claimable
 -- The oldest turn that nobody holds, whose session nobody is changing at this moment.
 select s.* from turns t join sessions s on s.id = t.session_id

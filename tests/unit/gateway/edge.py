@@ -18,7 +18,9 @@ from services.gateway.adapters.docs import Docs
 from services.gateway.adapters.event_stream import EventStreams
 from services.gateway.adapters.http import Http
 from services.gateway.adapters.http_agent import AgentHttp
+from services.gateway.adapters.http_documents import DocumentHttp
 from services.gateway.adapters.http_export import ExportHttp
+from services.gateway.adapters.http_knowledge import KnowledgeHttp
 from services.gateway.adapters.http_operators import OperatorHttp
 from services.gateway.adapters.middlewares import Edge
 from services.gateway.adapters.pacing import Pacing
@@ -30,6 +32,7 @@ from services.gateway.app.answering import Answerings
 from services.gateway.app.approvals import Approvals
 from services.gateway.app.cancellation import Cancellation
 from services.gateway.app.chat import Chat
+from services.gateway.app.documents import Documents
 from services.gateway.app.export import Export
 from services.gateway.app.hubs import Hubs
 from services.gateway.app.idle import IdleWatch
@@ -41,6 +44,7 @@ from services.gateway.app.platform import Platform, Statistics
 from services.gateway.app.sessions import Sessions
 from services.gateway.app.uploads import Uploads
 from services.gateway.app.usage import Usage
+from services.gateway.domain.documents import DocumentLimits
 from services.gateway.domain.limits import Limits
 from services.gateway.domain.rates import networks
 from services.gateway.domain.uploads import UploadLimits
@@ -56,6 +60,7 @@ class Gateway:
     def __init__(self) -> None:
         self.desk = Desk()
         self.draining = False
+        self.documents = Blobs()
         self.own = [CheckResult("NATS", ok=True)]
         self.client: TestClient[Any, Any]
         self.connections: Connections
@@ -148,10 +153,13 @@ async def gateway(**options: Any) -> AsyncIterator[Gateway]:
         files = Files(Uploads(running.desk, Blobs(), log, tenant=TENANT, mint=mint, limits=UploadLimits()), limits)
         answerings = Answerings(running.chat, hubs, mint=mint, now=clock)
         streams = EventStreams(answerings, hubs, running.connections, mint=mint, now=clock, log=log)
+        knowledge = Knowledge(running.desk, TENANT)
+        within = DocumentLimits(file_bytes=options.pop("document_bytes", 1024 * 1024), at_once=2)
+        documents = Documents(running.desk, running.documents, log, tenant=TENANT, mint=mint, limits=within)
         http = Http(
             Sessions(running.desk, TENANT, mint),
             running.chat,
-            Knowledge(running.desk, TENANT),
+            knowledge,
             platform,
             hubs,
             cancellation=Cancellation(running.chat, hubs),
@@ -168,6 +176,8 @@ async def gateway(**options: Any) -> AsyncIterator[Gateway]:
                 Usage(running.desk, TENANT, clock),
                 limits,
             ),
+            KnowledgeHttp(knowledge, limits),
+            DocumentHttp(documents, limits),
             ExportHttp(Export(running.desk, TENANT, clock)),
             running.sockets,
             streams,

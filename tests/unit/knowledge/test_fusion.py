@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.knowledge.domain import FoundPassage, Passage, fusion, relevance
+from services.knowledge.domain import FoundPassage, Passage, fusion
 from services.knowledge.domain.fusion import Candidate, Ranked
 from services.knowledge.domain.grouping import MOST_MERGED, Group, alike, grouped, shingles
 from services.knowledge.domain.overlap import MOST_CORRECTED, Overlap, analysis, overlaps
@@ -29,13 +29,13 @@ def found(document: str, position: int = 0, text: str = "", *, title: str = "", 
         heading=heading,
         text=text or f"{document} {position} says its own and nothing else",
     )
-    return FoundPassage(passage=passage, source=document, category="help")
+    return FoundPassage(passage=passage, source=document)
 
 
 def candidate(of: FoundPassage, dense: float = 0.5, headline: float = 0.5, lexical: float = 0.0) -> Candidate:
     passage = of.passage
     return Candidate(
-        passage_id=passage.passage_id, document_id=passage.document_id, dense=dense, headline=headline, lexical=lexical
+        passage_id=passage.passage_id, document_id=passage.document_id, cosine=dense, headline=headline, lexical=lexical
     )
 
 
@@ -181,41 +181,30 @@ def test_without_a_model_words_decide_order_and_score() -> None:
 # Score
 
 
-def evidence(
-    dense: float = 0.3, headline: float = 0.3, words: float = 0.0, sentence: float = 0.0, usual: float = 0.3
-) -> Evidence:
-    return Evidence(dense=dense, headline=headline, words=words, sentence=sentence, usual=usual)
-
-
-def test_more_evidence_is_a_higher_score() -> None:
-    weak = relevance.score(evidence())
-    assert weak < relevance.MIN_SCORE
-    assert relevance.score(evidence(dense=0.4)) > weak
-    assert relevance.score(evidence(headline=0.9)) > 0.9
-    assert relevance.score(evidence(words=0.3)) > weak
-
-
-def test_a_sentence_counts_where_the_text_is_nearer_than_its_headline() -> None:
-    assert relevance.score(evidence(0.5, 0.3, sentence=1.0)) > relevance.score(evidence(0.5, 0.3))
-    assert relevance.score(evidence(0.3, 0.5, sentence=1.0)) == relevance.score(evidence(0.3, 0.5))
-
-
-def test_words_alone_make_a_passage_as_likely_as_not_and_no_more() -> None:
-    most = relevance.score(evidence(words=1.0))
-    assert most == relevance.score(evidence(words=0.9)) == pytest.approx(0.4, abs=0.1)
-    assert relevance.score(evidence(0.6, 0.6, words=1.0)) == relevance.score(evidence(0.6, 0.6)) > most
-
-
-def test_to_be_near_says_less_where_all_headlines_are() -> None:
-    assert relevance.score(evidence(0.5, 0.5, usual=0.1)) > relevance.score(evidence(0.5, 0.5, usual=0.5))
-
-
 def test_other_documents_tell_what_is_usual_and_the_first_ones_own_passages_do_not() -> None:
     own = [candidate(found("a", n), 0.9, 0.9) for n in range(3)]
-    others = [candidate(found(f"d{n}"), 0.4, 0.4) for n in range(7)]
-    assert fusion.usual_headline(own) == 0
-    assert fusion.usual_headline([*own, others[0]]) == pytest.approx(0.4 / 5)
-    assert fusion.usual_headline([*own, *others]) == pytest.approx(0.4)
+    others = [candidate(found(f"d{n}"), 0.4, 0.9) for n in range(7)]
+    assert fusion.usual_cosine(own) == 0
+    assert fusion.usual_cosine([*own, others[0]]) == pytest.approx(0.4 / 5)
+    assert fusion.usual_cosine([*own, *others]) == pytest.approx(0.4)
+    assert fusion.usual_cosine([*own, candidate(found("d0", 1), 0.1), *others]) == pytest.approx(0.4)
+
+
+def test_a_document_is_judged_by_the_most_that_its_passages_have() -> None:
+    worded = Evidence(dense=0.4, headline=0.5, words=0.3, usual=0.3)
+    nearest = Evidence(dense=0.6, headline=0.5, words=0.1, usual=0.3)
+    other = Evidence(dense=0.9, headline=0.9, words=0.9, usual=0.3)
+    both = Evidence(dense=0.6, headline=0.5, words=0.3, usual=0.3)
+    assert fusion.pooled([("a", worded), ("b", other), ("a", nearest)]) == [both, other, nearest]
+    assert fusion.pooled([]) == []
+
+
+def test_what_a_later_passage_of_the_document_says_is_in_the_score_of_the_first() -> None:
+    first, later, other = found("a"), found("a", 1), found("b", 1)
+    pair = (first, candidate(first, 0.5, 0.6))
+    (alone,) = ranked("anything", pair)
+    assert ranked("anything", pair, (later, candidate(later, 0.6, 0.4)))[0].score > alone.score
+    assert ranked("anything", pair, (other, candidate(other, 0.6, 0.4)))[0].score == alone.score
 
 
 # What is shown

@@ -1,12 +1,10 @@
-"""How documents are read, versioned and split, and what is near enough to be an answer."""
+"""How documents are read, what their passages are called, and what is near enough to be an answer."""
 
 from __future__ import annotations
 
 import re
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from services.knowledge import domain
@@ -18,14 +16,10 @@ def document(body: str) -> domain.Document:
     return domain.read_document(FRONT_MATTER + body, tenant="acme")
 
 
-def texts(body: str) -> list[str]:
-    return [passage.text for passage in domain.split(document(body))]
-
-
 def test_front_matter_becomes_the_document() -> None:
     read = document("Boil water.\n")
     assert (read.document_id, read.title, read.source) == ("doc_tea", "Tea: a guide", "help/tea")
-    assert (read.category, read.tenant, read.body, read.version) == ("drinks", "acme", "Boil water.", 1)
+    assert (read.metadata, read.tenant, read.body, read.version) == ({"category": "drinks"}, "acme", "Boil water.", 1)
 
 
 def test_windows_line_ends_and_a_byte_order_mark_change_nothing() -> None:
@@ -49,83 +43,57 @@ def test_a_document_that_cannot_be_read_says_why(markdown: str, fault: str) -> N
         domain.read_document(markdown, tenant="acme")
 
 
-def test_paragraphs_share_a_passage_while_they_fit() -> None:
-    assert texts("Boil water.\n\nAdd leaves.") == ["Boil water.\n\nAdd leaves."]
-
-
-def test_a_passage_carries_its_headings_and_a_derived_id() -> None:
-    body = "Intro.\n\n# Green ##\n## Brewing\n80 degrees.\n\n# Black\n95 degrees."
-    passages = domain.split(replace(document(body), version=3))
-    assert [(p.passage_id, p.heading, p.text) for p in passages] == [
-        ("doc_tea-v3-0", "", "Intro."),
-        ("doc_tea-v3-1", "Green > Brewing", "80 degrees."),
-        ("doc_tea-v3-2", "Black", "95 degrees."),
+def test_a_document_becomes_passages_with_derived_ids() -> None:
+    body = "Intro.\n\n# Green\n80 degrees."
+    passages = domain.split(replace(document(body), version=3, session_id="sess_1"))
+    assert [(p.passage_id, p.session_id, p.position, p.heading, p.text) for p in passages] == [
+        ("doc_tea-v3-0", "sess_1", 0, "", "Intro."),
+        ("doc_tea-v3-1", "sess_1", 1, "Green", "80 degrees."),
     ]
-    assert passages[1].embedded_text == "Tea: a guide\nGreen > Brewing\n80 degrees."
+    assert passages[1].embedded_text == "Tea: a guide\nGreen\n80 degrees."
 
 
-def test_a_fence_is_kept_whole_and_holds_no_headings() -> None:
-    fence = "```\n# not a heading\n\n~~~\nlast\n```"
-    assert texts(f"Before.\n\n{fence}\n\n# After\nEnd.") == [f"Before.\n\n{fence}", "End."]
+def test_a_document_without_any_block_is_one_passage() -> None:
+    assert [passage.text for passage in domain.split(document("#"))] == ["#"]
 
 
-def test_a_long_paragraph_is_cut_at_sentences() -> None:
-    sentences = [f"Sentence {n} has exactly six words." for n in range(60)]
-    passages = texts(" ".join(sentences))
-    assert len(passages) == 2
-    assert " ".join(passages) == " ".join(sentences)
-    assert all(text.endswith("words.") for text in passages)
+@pytest.mark.parametrize(
+    ("heading", "read"),
+    [
+        ("", "Tea\nBoil."),
+        ("Green", "Tea\nGreen\nBoil."),
+        ("Tea", "Tea\nBoil."),
+        ("Tea > Green", "Tea > Green\nBoil."),
+        ("Teapots", "Tea\nTeapots\nBoil."),
+    ],
+)
+def test_a_title_that_is_the_first_heading_is_read_once(heading: str, read: str) -> None:
+    assert domain.embedded_text("Tea", heading, "Boil.", domain.guessed_tokens) == read
 
 
-def test_a_long_list_is_cut_between_its_lines() -> None:
-    lines = [f"- item {n} with a few more words to it" for n in range(60)]
-    passages = texts("\n".join(lines))
-    assert len(passages) > 1
-    assert "\n".join(passages).splitlines() == lines
+def test_a_reader_is_told_what_a_passage_carries_and_where_it_stands() -> None:
+    (passage,) = domain.split(document("Boil."))
+    found = domain.FoundPassage(passage=passage, source="help/tea", metadata={"category": "drinks", "title": "forged"})
+    assert domain.metadata(found) == {
+        "document_id": "doc_tea", "title": "Tea: a guide", "source": "help/tea", "version": 1, "chunk": 0, "heading": "",
+        "category": "drinks",
+    }  # fmt: skip
+    assert domain.filterable(passage, "help/tea", {"category": "drinks", "document_id": "forged"}) == {
+        "document_id": "doc_tea", "title": "Tea: a guide", "source": "help/tea", "category": "drinks",
+    }  # fmt: skip
 
 
-def test_text_without_spaces_is_cut_all_the_same() -> None:
-    passages = texts("茶" * 4_000)
-    assert [len(text) for text in passages] == [1_500, 1_500, 1_000]
+@pytest.mark.parametrize(
+    "other",
+    [("b", "t", "s", {}), ("a", "u", "s", {}), ("a", "t", None, {}), ("a", "t", "s", {"k": 1}), ("a", None, "ts", {})],
+    ids=str,
+)
+def test_sameness_covers_all_that_is_given(other: tuple[str, str | None, str | None, dict[str, str | int]]) -> None:
+    assert domain.sameness("a", "t", "s", {}) != domain.sameness(*other)
 
 
-@given(st.text(alphabet="ab. \n#`-", max_size=3_000).filter(lambda body: body.strip() != ""))
-def test_splitting_loses_nothing_and_keeps_to_its_bounds(body: str) -> None:
-    passages = domain.split(document(body))
-    for passage in passages:
-        assert passage.text.strip()
-        assert len(passage.text.split()) <= domain.MAX_WORDS
-        assert len(passage.text) <= domain.MAX_CHARACTERS
-    assert len({passage.passage_id for passage in passages}) == len(passages)
-    kept = "".join("".join(passage.text.split()) for passage in passages)
-    if "#" not in body:  # headings move from the text to the path
-        assert kept == "".join(body.split())
-
-
-@given(st.lists(st.text(alphabet="ab ", min_size=1, max_size=40).filter(str.strip), min_size=1, max_size=200))
-def test_splitting_is_the_same_every_time(paragraphs: list[str]) -> None:
-    body = "\n\n".join(paragraphs)
-    assert domain.split(document(body)) == domain.split(document(body))
-
-
-def test_a_version_counts_changes_that_a_reader_sees() -> None:
-    first = document("Boil water.")
-    assert domain.next_version(first, None) == first
-    assert domain.next_version(document("Boil water."), first) is None
-    changed = domain.next_version(document("Boil more water."), replace(first, version=4))
-    assert changed is not None
-    assert changed.version == 5
-
-
-@pytest.mark.parametrize("field", ["title", "source", "category", "body"])
-def test_the_content_hash_covers_each_field(field: str) -> None:
-    first = document("Boil water.")
-    assert replace(first, **{field: "other"}).content_hash != first.content_hash
-
-
-def test_the_content_hash_ignores_version_and_tenant() -> None:
-    first = document("Boil water.")
-    assert replace(first, version=2, tenant="globex").content_hash == first.content_hash
+def test_sameness_knows_no_order_of_metadata() -> None:
+    assert domain.sameness("a", "t", "s", {"k": 1, "l": 2}) == domain.sameness("a", "t", "s", {"l": 2, "k": 1})
 
 
 def test_point_ids_are_stable_and_apart_by_tenant() -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from libs.contracts.attachments import Attachment
-from libs.contracts.knowledge import Gap, Source
+from libs.contracts.knowledge import Source
 from libs.contracts.session import Session
 
 from ...domain import limits
@@ -24,7 +24,6 @@ from ...domain.requests import (
     CancelOrder,
     CleanUpOrder,
     ExportQuery,
-    GapQuery,
     HistoryQuery,
     NewFeedback,
     NewMessage,
@@ -35,6 +34,7 @@ from ...domain.requests import (
 )
 from ...domain.uploads import UploadReply
 from .agent import AGENT
+from .knowledge import KNOWLEDGE
 from .operation import Answer, Operation, Schema, header_parameter, query_parameter
 from .operators import OPERATORS
 
@@ -136,11 +136,6 @@ CHAT = {
         answers={200: Answer(description="Passages, nearest first", kind=list[Source])},
         faults={503: ("knowledge_unavailable",)},
     ),
-    "list_gaps": Operation(
-        tag="Operators", summary="List questions that the documents did not answer, the most wanted first", query=GapQuery,
-        answers={200: Answer(description="A page of them", kind=list[Gap], headers=("X-Total-Count", "Link"))},
-        faults={503: ("knowledge_unavailable",)},
-    ),
     "give_feedback": Operation(
         tag="Chat", summary="Rate an answer; the last word counts", body=NewFeedback, body_required=True,
         answers={200: Answer(description="The rating as it is stored", kind=Rated)},
@@ -202,6 +197,7 @@ PLATFORM = {
     ),
     **_page("chat", "A page to chat on"),
     **_page("operator", "The operators' page"),
+    **_page("knowledge", "The page for documents, search and gaps"),
     "docs": Operation(
         tag="Platform", summary="This document as a page",
         answers={200: Answer(description="The page", content_type="text/html")},
@@ -218,7 +214,7 @@ PLATFORM = {
 
 def operations(within: limits.Limits) -> dict[str, Operation]:
     """Give the operations of a gateway with these limits, by their names."""
-    return {**SESSIONS, "send_message": _send_message(within), **CHAT, **OPERATORS, **AGENT, **PLATFORM}
+    return {**SESSIONS, "send_message": _send_message(within), **CHAT, **OPERATORS, **AGENT, **KNOWLEDGE, **PLATFORM}
 
 
 def _send_message(within: limits.Limits) -> Operation:
