@@ -9,7 +9,7 @@ from .outcome import Entry
 
 _LEAST = 2
 _QUESTION_SHARE = 0.6
-_HEADING = re.compile(r"(#{1,6})[ \t]+(.+?)[ \t]*#*[ \t]*$")
+_HEADING = re.compile(r"(#{1,6})[ \t]++(.+)")
 _FENCE = re.compile(r"[ \t]*(```|~~~)")
 _MARK = r"(?:\*\*|__)?(?:{})[ \t]*(?:\d{{1,4}}[ \t]*)?[:.)][ \t]*(?:\*\*|__)?[ \t]*"
 _BULLET = r"[ \t]*(?:[-*+] |\d+[.)] |#{1,6} )?[ \t]*"
@@ -57,8 +57,13 @@ def _lines(text: str) -> Iterator[Line]:
             yield Line(start, "")
         else:
             heading = _HEADING.match(raw) if raw.startswith("#") else None
-            yield Line(start, raw, len(heading[1]), heading[2]) if heading else Line(start, raw)
+            yield Line(start, raw, len(heading[1]), _words(heading[2])) if heading else Line(start, raw)
         start += len(raw) + 1
+
+
+def _words(heading: str) -> str:
+    """A heading's words without the marks that may close it. By hand: a pattern takes the cube of a line's length."""
+    return heading.rstrip(" \t").rstrip("#").rstrip(" \t") or heading.strip()
 
 
 def _marked(text: str, lines: list[Line]) -> list[Entry]:

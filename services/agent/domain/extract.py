@@ -28,6 +28,7 @@ SURE = 0.6
 # Of several passages that are enough, shared words choose a little more than they decide about enough, and a passage with
 # a duration is preferred where the question is "how long", and so on (`excerpt.tells`).
 _SHARED_WORDS, _TELLS = 0.04, 0.1
+_MOST_TOLD = 3  # sentences of the answer behind a question
 
 _PIECE = re.compile(r"\s*\S+\s*|\s+")
 _KNOWN: dict[languages.Tongue, str] = {
@@ -133,11 +134,21 @@ def _find(asked: Question, passages: Sequence[Passage], *, alone: bool) -> _Foun
     best = max((p for p in passages if p.sentences and enough(p)), key=preference, default=None)
     if best is None:
         return _Found(asked.text)
-    chosen = excerpt.pick(best.sentences, asked.text, asked.weight)
+    chosen = _told(best, excerpt.pick(best.sentences, asked.text, asked.weight))
     others = [passage for passage in passages if passage is not best]
     beside = _beside(asked, best, chosen, others) if alone else None
     confidence = calibration.chance(evidence.of(asked, best)) if alone else _of_several(asked, best)
     return _Found(asked.text, round(confidence, 3), best, chosen, beside)
+
+
+def _told(passage: Passage, chosen: list[int]) -> list[int]:
+    """Give the answer in place of a question: of a list of questions and answers, what stands behind the question."""
+    asking = {number for number, sentence in enumerate(passage.sentences) if sentence.rstrip().endswith("?")}
+    if not asking.intersection(chosen):
+        return chosen
+    begin = min(asking.intersection(chosen)) + 1
+    end = next((number for number in range(begin, len(passage.sentences)) if number in asking), len(passage.sentences))
+    return list(range(begin, min(end, begin + _MOST_TOLD))) or chosen
 
 
 def _of_several(asked: Question, passage: Passage) -> float:
@@ -152,6 +163,8 @@ def _beside(asked: Question, best: Passage, chosen: list[int], others: Sequence[
     for other in others:
         for number, stems in enumerate(other.sentence_stems):
             shared = asked.weight.keys() & stems
+            if other.sentences[number].rstrip().endswith("?"):
+                continue  # a question tells nothing
             if missing & shared and len(shared) > 1 and other.score >= (best.score + UNRELATED) / 2:
                 return _Found(asked.text, 0.0, other, [number])
     return None

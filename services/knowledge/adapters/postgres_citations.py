@@ -15,6 +15,7 @@ class PostgresCitations:
 
     async def note(self, tenant: str, citations: Sequence[tuple[str, Citation]]) -> None:
         async with self._database.begin() as work:
+            await work.do("lock_gaps", tenant)  # a session may be being forgotten at this moment
             await work.do_each(
                 "insert_citation",
                 [

@@ -40,7 +40,7 @@ class PostgresDocuments:
                 raise Conflict("document_of_session", "This id is that of another kind of document; choose another one")
             if row and unchanged(given, _newest(row)):
                 return None
-            last = row["newest_version"] if row else await work.value("last_deleted_version", tenant, given.document_id)
+            last = row["last_version"] if row else await work.value("last_deleted_version", tenant, given.document_id)
             version = (last or 0) + 1
             carried = encode(given.metadata).decode()
             await work.do(

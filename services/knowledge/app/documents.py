@@ -13,6 +13,7 @@ from libs.contracts.documents import (
     DocumentPut,
     GetDocument,
     ListDocuments,
+    Metadata,
     PutDocument,
 )
 from libs.contracts.errors import DeskError, FieldError, Invalid, NotFound
@@ -104,7 +105,7 @@ class Documents:
             Invalid: `invalid_request`.
         """
         _check_page(request.limit, request.offset, _MOST_LISTED)
-        if "\0" in request.search or scalars(request.filters) is None:
+        if "\0" in request.search or not _may_be_carried(request.filters):
             return DocumentPage([], 0)
         return DocumentPage(*await self._store.page(ctx.tenant, request))
 
@@ -188,6 +189,12 @@ def _check_page(limit: int, offset: int, most: int, *, least: int = 1, field: st
     ):
         if not ok:
             raise Invalid("invalid_request", f"{name} {why}", errors=[FieldError(["query", name], why)])
+
+
+def _may_be_carried(filters: Metadata) -> bool:
+    """Whether a document may carry such metadata; Postgres refuses a text with a zero in it."""
+    told = [*filters, *filters.values()]
+    return scalars(filters) is not None and not any(isinstance(each, str) and "\0" in each for each in told)
 
 
 def _not_found() -> NotFound:

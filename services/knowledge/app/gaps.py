@@ -2,7 +2,7 @@
 
 from libs.contracts.context import Context
 from libs.contracts.documents import DocumentIndexed, PutDocument
-from libs.contracts.errors import Conflict, FieldError, Invalid, NotFound
+from libs.contracts.errors import Conflict, DeskError, FieldError, Invalid, NotFound
 from libs.contracts.ids import GAP
 from libs.contracts.knowledge import AnswerGap, DismissGap, Gap, GapPage, GapState, ListGaps, ReopenGap
 from libs.contracts.session import FeedbackGiven, MessageAdded, SessionDeleted, TurnCompleted
@@ -10,6 +10,7 @@ from libs.runtime.clock import now
 from libs.runtime.ids import mint
 
 from ..domain import MAX_ANSWER, MAX_QUESTION, Unanswered, faq_text, rated_down, unanswered
+from ..domain.givens import TITLE_CHARACTERS
 from ..ports import GapStore, Library, Meanings
 
 _MOST_LISTED = 100
@@ -124,13 +125,14 @@ class Gaps:
         # First what is to be found, then the state: an answer that was written twice is the same document.
         document_id = f"gap-{gap.gap_id}"
         answered = await self._set_state(ctx.tenant, gap.gap_id, "answered", document_id)
-        await self._library.add(
-            ctx.tenant,
-            PutDocument(
-                document_id=document_id, title=question, source="answered gap", metadata={"category": "faq"},
+        try:
+            await self._library.add(ctx.tenant, PutDocument(
+                document_id=document_id, title=question[:TITLE_CHARACTERS], source="answered gap", metadata={"category": "faq"},
                 text=faq_text(question, answer), name="answer.md", media_type="text/markdown",
-            ),
-        )  # fmt: skip
+            ))  # fmt: skip
+        except DeskError:  # there is no answer that it could wait for
+            await self._set_state(ctx.tenant, gap.gap_id, gap.state)
+            raise
         if await self._library.finds(ctx.tenant, gap.question, document_id):  # it was there already
             return await self._set_state(ctx.tenant, gap.gap_id, "closed")
         return answered

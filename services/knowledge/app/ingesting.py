@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable
 from contextlib import suppress
 from time import perf_counter
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from libs.contracts.errors import DeskError, Unavailable
 
@@ -57,6 +57,7 @@ class Ingesting:
         self._wake = asyncio.Event()
         self._done = asyncio.Condition()
         self._at_work: dict[tuple[str, str, int], Work] = {}
+        self._jobs: set[asyncio.Future[Any]] = set()
         self._leaving = False
 
     def wake(self) -> None:
@@ -82,7 +83,13 @@ class Ingesting:
             Unavailable: the store does not answer; the leases end by themselves.
         """
         self._leaving = True
-        for work in list(self._at_work.values()):
+        given_back = list(self._at_work.values())
+        if jobs := list(self._jobs):
+            # First the work, then the lease: whoever claims it next has the same number of attempts, and so the same fence.
+            for job in jobs:
+                job.cancel()
+            await asyncio.wait(jobs)
+        for work in given_back:
             await self._versions.put_off(work, 0.0)
 
     async def _work(self) -> None:
@@ -132,12 +139,16 @@ class Ingesting:
     async def _kept(self, work: Work, job: Awaitable[T]) -> T:
         """Do something under the lease, for as long as it is this process's."""
         task = asyncio.ensure_future(job)
+        self._jobs.add(task)
         try:
             while not (await asyncio.wait([task], timeout=self._lease_s / 3))[0]:
                 if not await self._versions.renew(work, self._lease_s):
                     raise _Taken
+            if task.cancelled():  # given back
+                raise _Taken
             return task.result()
         finally:
+            self._jobs.discard(task)
             if not task.done():
                 task.cancel()
                 await asyncio.wait([task])

@@ -140,6 +140,7 @@ class Reindexing:
 
     async def _add(self, build: Build, tenant: str, document_id: str) -> None:
         index, _ = await self._indexing.opened(build)
+        written = 0  # the version that this has written last
         while (version := await self._store.to_build(tenant, document_id)) is not None:
             document = Document(
                 document_id=document_id, tenant=tenant, session_id=version.session_id, title=version.title,
@@ -151,11 +152,13 @@ class Reindexing:
                 for each in await self._indexing.cut(build, document)
             ]
             await self._indexing.write(build, found, lambda: self._renew(build))
+            written = version.version
             added = await self._store.add(build.build_id, version, found)
             await index.delete_document(tenant, document_id, before_version=version.version)
             if added:
                 return
-        await index.delete_document(tenant, document_id)
+        # It is deleted; what comes under its id now has higher numbers, and is written by whoever ingests it.
+        await index.delete_document(tenant, document_id, before_version=written + 1)
 
     async def _renew(self, build: Build) -> None:
         if not await self._store.renew(build.build_id, _LEASE_S):

@@ -13,7 +13,17 @@ from ..domain.fusion import CANDIDATES, SHORTLIST, Ranked, rank, shortlist
 from ..domain.grouping import grouped
 from ..domain.lexical import query_words
 from ..domain.versions import Grounds
-from ..ports import BuildStore, Engines, PassageStore, Results
+from ..ports import (
+    BuildStore,
+    Embedder,
+    EmbedderFault,
+    Engines,
+    IndexLocked,
+    IndexMismatch,
+    PassageStore,
+    Results,
+    VectorIndex,
+)
 
 _MOST = 100
 # A search that a change overtook is made again; one that is overtaken so often takes what it has.
@@ -84,12 +94,11 @@ class Searching:
         """Search once; None where a change overtook it and it need not `settle` for what it has."""
         query, session = normalised(request.query), request.session_id or ""
         filters = scalars(request.filters)
-        embedder = await self._engines.embedder(build.model)
+        embedder, index = await self._opened(build)
         by_words, model = embedder.model.lexical, embedder.model.name
         method = "lexical" if by_words else "hybrid"
         if filters is None:
             return SearchResult(sources=[], method=method, model=model)
-        index = await self._engines.index(build)
         candidates = await index.search(
             await embedder.embed_query(query), query_words(query),
             tenant=tenant, session_id=session or None, filters=filters, limit=max(CANDIDATES, request.limit),
@@ -101,6 +110,12 @@ class Searching:
             return None
         ranked = rank(query, chosen, found, by_words=by_words)
         return SearchResult(sources=_sources(request, ranked, by_words=by_words), method=method, model=model)
+
+    async def _opened(self, build: Build) -> tuple[Embedder, VectorIndex]:
+        try:
+            return await self._engines.embedder(build.model), await self._engines.index(build)
+        except (EmbedderFault, IndexMismatch, IndexLocked) as fault:  # another replica may have switched to this build
+            raise Unavailable("index_unavailable", str(fault)) from fault
 
 
 def scalars(filters: dict[str, Any]) -> Metadata | None:

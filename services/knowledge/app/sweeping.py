@@ -2,10 +2,11 @@
 
 import asyncio
 
-from libs.contracts.errors import DeskError
+from libs.contracts.errors import DeskError, Unavailable
 
+from ..domain import Build
 from ..domain.versions import Buried, Unswept, Work
-from ..ports import Blobs, Engines, Log, Stores
+from ..ports import Blobs, Engines, IndexLocked, IndexMismatch, Log, Stores, VectorIndex
 
 _EVERY_S = 5.0
 _BATCH = 20
@@ -53,6 +54,7 @@ class Sweeping:
         for build in await self._builds.retired(self._retired_s):
             await self._engines.drop(build)
             await self._builds.drop(build.build_id)
+            await self._engines.drop(build)  # whoever deleted a document meanwhile has opened it again
             self._log.info("build_dropped", build=build.build_id)
 
     async def clear(self, buried: Buried) -> int:
@@ -68,7 +70,7 @@ class Sweeping:
         left = 0
         if newest is None or newest.version <= buried.version:  # one that was added since counts by itself
             for build in await self._builds.all():
-                left += await (await self._engines.index(build)).count(buried.tenant, buried.document_id)
+                left += await (await self._index(build)).count(buried.tenant, buried.document_id)
         if not left and not buried.at_work:
             await self._documents.prove(buried)
         return left
@@ -100,5 +102,11 @@ class Sweeping:
 
     async def _clear(self, tenant: str, document_id: str, before_version: int) -> None:
         for build in await self._builds.all():
-            index = await self._engines.index(build)
+            index = await self._index(build)
             await index.delete_document(tenant, document_id, before_version=before_version)
+
+    async def _index(self, build: Build) -> VectorIndex:
+        try:
+            return await self._engines.index(build)
+        except (IndexLocked, IndexMismatch) as fault:
+            raise Unavailable("index_unavailable", str(fault)) from fault

@@ -11,12 +11,13 @@ from typing import Literal, NamedTuple
 
 Kind = Literal["paragraph", "list", "table", "fence"]
 
-_HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*")
+# Nothing in it can be matched in two ways: a long line of blanks would take hours.
+_HEADING = re.compile(r" {0,3}(#{1,6})((?:[ \t]++(?!#++[ \t]*+\Z)[^ \t]*+)*+)(?:[ \t]++#++)?+[ \t]*+")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _ITEM = re.compile(r" {0,3}(?:[-*+]|\d{1,9}[.)])(?:\s|$)")
 _RULE = re.compile(r" {0,3}\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*")
 # A sentence ends at its mark and what closes it; an abbreviation is mostly followed by a small letter.
-_SENTENCE_END = re.compile(r"[.!?…]+[\"'”’»)\]]*(\s+)(?=[^\sa-z])|[。！？]+[」』）]*(\s*)(?=\S)")
+_SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’»)\]]*+(\s++)(?=[^\sa-z])|[。！？]+[」』）]*(\s*)(?=\S)")
 
 
 class Block(NamedTuple):

@@ -11,6 +11,7 @@ from libs.contracts.errors import FieldError
 
 from .documents import is_document_id, sameness
 from .versions import Given
+from .web import WebRefused, web_address
 
 TITLE_CHARACTERS = 300
 SOURCE_CHARACTERS = 2_000
@@ -51,11 +52,22 @@ def faults(request: PutDocument) -> list[FieldError]:
         check("text", "must say something", ok=bool(request.text.strip("\0 \t\r\n")))
         check("text", f"may have {TEXT_BYTES} bytes at most; send it as a file",
               ok=len(request.text.encode(errors="replace")) <= TEXT_BYTES)  # fmt: skip
+    if request.url is not None and (why := _refused(request.url)):
+        check("url", why, ok=False)
     check("blob", "is no name of an object", ok=request.blob is None or bool(_BLOB.fullmatch(request.blob)))
     check(
         "sha256", "must be 64 hexadecimal digits", ok=request.sha256 is None or bool(_SHA256.fullmatch(request.sha256))
     )
     return [*found, *_metadata_faults(request.metadata)]
+
+
+def _refused(url: str) -> str | None:
+    """Why an address is none that can be fetched; it is stored, and listed, only where it may hold no password."""
+    try:
+        web_address(url)
+    except WebRefused as refused:
+        return refused.reason[0].lower() + refused.reason[1:].rstrip(".")
+    return None
 
 
 def _metadata_faults(carried: Metadata) -> list[FieldError]:

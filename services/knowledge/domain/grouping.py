@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import reduce
 
 from msgspec import Struct
 
@@ -32,19 +33,15 @@ class Group(Struct, frozen=True, kw_only=True):
 
     @property
     def text(self) -> str:
-        """The members' texts in their order. What a neighbour repeats stands once; a new heading has a line of its own."""
+        """The members' texts in their order. What a neighbour repeats stands once."""
         first, *rest = [member.found.passage for member in self.members]
-        text, before = first.text, first
-        for passage in rest:
-            text = _joined(text, passage, before)
-            before = passage
-        return text
+        return reduce(_joined, rest, first.text)
 
 
 def grouped(ranked: Iterable[Ranked], most: int) -> list[Group]:
     """The first `most` results in their order, without repetitions.
 
-    A passage next to one that is already shown joins it, while there are fewer than MOST_MERGED. One whose text says what one
+    A passage next to one that is already shown, under the same heading, joins it, while there are fewer than MOST_MERGED. One whose text says what one
     before it says is left out: of duplicates the best placed stays.
     """
     groups: list[list[Ranked]] = []
@@ -80,7 +77,9 @@ def alike(one: frozenset[tuple[str, ...]], other: frozenset[tuple[str, ...]]) ->
 def _beside(each: Ranked, group: Sequence[Ranked]) -> bool:
     passage = each.found.passage
     return any(
-        other.document_id == passage.document_id and abs(other.position - passage.position) == 1
+        other.document_id == passage.document_id
+        and other.heading == passage.heading  # the answer to the next question of a list is none to this one
+        and abs(other.position - passage.position) == 1
         for other in (member.found.passage for member in group)
     )
 
@@ -89,9 +88,7 @@ def _position(each: Ranked) -> int:
     return each.found.passage.position
 
 
-def _joined(text: str, passage: Passage, before: Passage) -> str:
-    if passage.heading != before.heading:
-        return f"{text}\n\n{passage.heading.rpartition(' > ')[2]}\n{passage.text}".strip()
+def _joined(text: str, passage: Passage) -> str:
     longest = min(len(text), len(passage.text))
     repeated = next((n for n in range(longest, _LEAST_OVERLAP - 1, -1) if text.endswith(passage.text[:n])), 0)
     rest = passage.text[repeated:].lstrip() if repeated else passage.text

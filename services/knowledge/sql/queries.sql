@@ -17,7 +17,9 @@ from documents d join versions v on (v.tenant, v.document_id, v.version) = (d.te
 where d.tenant = $1 and d.document_id = $2
 
 -- name: newest_version
-select d.session_id, d.newest_version, v.same, v.state, v.reason, v.blob
+-- After a page that gave nothing new, the newest version is not the one with the highest number.
+select d.session_id, d.newest_version, v.same, v.state, v.reason, v.blob,
+    (select max(version) from versions o where (o.tenant, o.document_id) = (d.tenant, d.document_id)) as last_version
 from documents d join versions v on (v.tenant, v.document_id, v.version) = (d.tenant, d.document_id, d.newest_version)
 where d.tenant = $1 and d.document_id = $2
 
@@ -77,7 +79,8 @@ select document_id from documents where tenant = $1 and session_id = $2 order by
 -- name: bury_document
 -- What a version's process may still write into the index is looked for until its lease has passed, too.
 insert into deletions (tenant, document_id, session_id, version, blobs, deleted_at)
-select d.tenant, d.document_id, d.session_id, d.newest_version,
+select d.tenant, d.document_id, d.session_id,
+    (select max(version) from versions v where (v.tenant, v.document_id) = (d.tenant, d.document_id)),
     coalesce((select array_agg(blob) from versions v
         where v.tenant = d.tenant and v.document_id = d.document_id and v.blob is not null), '{}'),
     greatest(now(), (select max(leased_until) from versions v
@@ -182,7 +185,7 @@ where d.tenant = $1 and d.document_id = $2
 
 -- name: drop_superseded
 update versions v set state = 'replaced', content = null, leased_until = null
-where state = 'indexing' and leased_until < now()
+where state in ('queued', 'indexing') and (leased_until is null or leased_until < now())
     and version < (select newest_version from documents d where (d.tenant, d.document_id) = (v.tenant, v.document_id))
 
 -- name: unswept_versions

@@ -250,3 +250,20 @@ def test_small_talk_is_answered_in_its_language(text: str, reply: str) -> None:
 )
 def test_what_did_not_help_is_no_small_talk(text: str) -> None:
     assert not words.is_small_talk(text)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("Can I change my delivery address?", "Yes, as long as the parcel has not left our warehouse."),
+        ("Can I change my delivery date?", "No, dates cannot be changed after dispatch."),
+    ],
+)
+def test_of_a_list_of_questions_the_answer_is_told_and_not_the_question(question: str, answer: str) -> None:
+    found = passages(
+        ("Can I change my delivery address? Yes, as long as the parcel has not left our warehouse.", "FAQ", 0.8),
+        ("Can I change my delivery date? No, dates cannot be changed after dispatch.", "FAQ", 0.8),
+    )
+    said = ask(question, passages=found).text
+    assert answer in said
+    assert "?" not in said

@@ -131,3 +131,15 @@ def test_an_address_is_fetched_again_but_not_while_it_is_fetched(state: str, unc
     asked = replace(given(), content=None, url="https://example.com")
     newest = Newest(session_id="", version=1, same=asked.same, state=state, reason=None, blob=None)
     assert is_unchanged(asked, newest) is unchanged
+
+
+@pytest.mark.parametrize("url", ["https://help.example/a", "https://help.example:8443/"])
+def test_an_address_that_can_be_fetched_is_taken(url: str) -> None:
+    assert givens.faults(PutDocument(url=url)) == []
+
+
+@pytest.mark.parametrize("url", ["https://ann:secret@help.example/", "http://help.example/", "file:///etc/passwd", "x"])
+def test_an_address_that_cannot_be_fetched_is_refused_before_it_is_kept(url: str) -> None:
+    [fault] = givens.faults(PutDocument(url=url))
+    assert fault.loc == ["body", "url"]
+    assert "secret" not in fault.msg
