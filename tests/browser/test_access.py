@@ -152,7 +152,7 @@ def test_a_finished_answer_is_announced_once_and_not_by_the_word(scripted: Syste
             window.announced.push(node.textContent)))).observe(document.getElementById("announcer"), { childList: true });
         }"""
     )
-    chat.ask("[say=Here is **one** answer.]")
+    chat.ask("What does the lamp cost? [say=Here is **one** answer.]")
     assert chat.page.evaluate("announced") == ["Assistant: Here is one answer."]
     log = chat.page.get_by_role("log")
     expect(log).to_have_attribute("aria-live", "polite")

@@ -19,7 +19,7 @@ def test_the_page_outlives_a_gateway_that_dies_in_the_middle_of_an_answer(
     expect(chat.page.locator(".assistant .body")).to_contain_text(":10")
     scripted.kill("gateway")
     expect(chat.page.locator("#link-state[data-state=open]")).to_have_count(0)
-    chat.say("[say=still here] and this one is written while nobody is there")
+    chat.say("[say=still here] how long does shipping take?")
     expect(chat.page.locator(".user[data-state=sending]")).to_have_count(1)
     expect(chat.notice).to_contain_text("The connection is lost")
     scripted.start("gateway")
