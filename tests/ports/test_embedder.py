@@ -182,6 +182,10 @@ def test_r31_embedding_on_a_cpu_host_ends_well_without_torch(offline_child: subp
     assert (offline_child.returncode, offline_child.stdout) == (0, "[]\n"), offline_child.stderr
 
 
+# The cosine that this model gives what is related, and hardly anything else.
+_RELATED = 0.33
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def seeded(embedder: Embedder, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[VectorIndex]:
     index = QdrantEdgeIndex(tmp_path_factory.mktemp("seeded") / "index")
@@ -200,7 +204,7 @@ async def seeded(embedder: Embedder, tmp_path_factory: pytest.TempPathFactory) -
 async def best(embedder: Embedder, index: VectorIndex, question: str) -> str | None:
     vector = await embedder.embed_query(question)
     nearest = (await index.search(vector, domain.NO_WORDS, tenant="acme", limit=5))[0]
-    return nearest.document_id if nearest.cosine >= domain.MIN_SCORE else None
+    return nearest.document_id if nearest.cosine >= _RELATED else None
 
 
 @module_loop

@@ -1,8 +1,7 @@
 """Documents: streamed into the store, given to the knowledge service, listed, looked at, deleted; and the index."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Sequence
 from typing import TypeAlias
 
 from msgspec import structs
@@ -37,7 +36,7 @@ from libs.contracts.documents import (
     Reindex,
     SiteImported,
 )
-from libs.contracts.errors import DeskError, Unavailable
+from libs.contracts.errors import DeskError
 from libs.contracts.health import AskHealth
 
 from ..domain.document_outcomes import (
@@ -62,6 +61,7 @@ from ..domain.documents import (
 from ..domain.requests import AT_ONCE
 from ..domain.uploads import NewFile
 from ..ports import BlobStore, Log, Mint
+from .arrivals import Arrivals
 from .knowledge import ask_knowledge
 
 # The knowledge service reads a few documents at a time; more questions at once would only wait there.
@@ -85,7 +85,7 @@ class Documents:
         self._log = log
         self._tenant = tenant
         self._mint = mint
-        self._arriving = 0
+        self._arrivals = Arrivals(limits.file_bytes, limits.at_once, lambda: document_too_large(limits))
 
     # --- taking files
 
@@ -110,8 +110,8 @@ class Documents:
         """
         blob = self._mint(_BLOB)
         name, media_type = named(file)
-        with self._admitted():
-            written = await self._blobs.write(blob, self._bounded(source))
+        with self._arrivals.admitted():
+            written = await self._blobs.write(blob, self._arrivals.bounded(source))
         return StoredDocument(blob=blob, name=name, media_type=media_type, size=written.size, sha256=written.sha256)
 
     async def take_back(self, files: Sequence[StoredDocument]) -> None:
@@ -238,26 +238,6 @@ class Documents:
         if replacing is not None:
             asked = structs.replace(asked, document_id=_checked(replacing), must_exist=True)
         return await ask_knowledge(self._caller, PUT_DOCUMENT, asked, self._tenant)
-
-    # --- bounds
-
-    @contextmanager
-    def _admitted(self) -> Iterator[None]:
-        if self._arriving >= self.limits.at_once:
-            raise Unavailable("too_many_uploads", "Too many files arrive at the same time; send this one again soon")
-        self._arriving += 1
-        try:
-            yield
-        finally:
-            self._arriving -= 1
-
-    async def _bounded(self, source: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        size = 0
-        async for piece in source:
-            size += len(piece)
-            if size > self.limits.file_bytes:
-                raise document_too_large(self.limits)
-            yield piece
 
 
 async def _pieces(data: bytes) -> AsyncIterator[bytes]:

@@ -1,14 +1,13 @@
 """Uploads: streamed into the store, recorded and read by the attachments service, described, downloaded, taken back."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 from libs.contracts import ids
 from libs.contracts.attachments import Attachment, Describe, Discard, Register
 from libs.contracts.bus_map import DESCRIBE_ATTACHMENTS, DISCARD_ATTACHMENTS, GET_SESSION, REGISTER_ATTACHMENT
 from libs.contracts.channels import Caller
-from libs.contracts.errors import DeskError, Malformed, NotFound, Unavailable
+from libs.contracts.errors import DeskError, Malformed, NotFound
 from libs.contracts.session import GetSession
 
 from ..domain.limits import advise, check_session_id
@@ -22,6 +21,7 @@ from ..domain.uploads import (
     upload_reply,
 )
 from ..ports import BlobStore, Log, Mint
+from .arrivals import Arrivals
 
 _READ_WAIT_S = 15.0
 _TAKE_BACK_S = 2.0
@@ -39,7 +39,7 @@ class Uploads:
         self._log = log
         self._tenant = tenant
         self._mint = mint
-        self._arriving = 0
+        self._arrivals = Arrivals(limits.file_bytes, limits.at_once, lambda: too_large(limits))
 
     # --- taking files
 
@@ -67,8 +67,8 @@ class Uploads:
             Unavailable: the store, or this process, takes no more right now.
         """
         attachment_id = self._mint(ids.ATTACHMENT)
-        with self._admitted():
-            written = await self._blobs.write(attachment_id, self._bounded(source))
+        with self._arrivals.admitted():
+            written = await self._blobs.write(attachment_id, self._arrivals.bounded(source))
         return StoredFile(attachment_id=attachment_id, file=file, size=written.size, sha256=written.sha256)
 
     async def register(self, session_id: str, stored: StoredFile) -> Attachment:
@@ -140,23 +140,3 @@ class Uploads:
     def content(self, attachment: Attachment) -> AsyncGenerator[bytes, None]:
         """Give the bytes of an upload, piece by piece."""
         return self._blobs.read(attachment.attachment_id)
-
-    # --- bounds
-
-    @contextmanager
-    def _admitted(self) -> Iterator[None]:
-        if self._arriving >= self.limits.at_once:
-            raise Unavailable("too_many_uploads", "Too many files arrive at the same time; send this one again soon")
-        self._arriving += 1
-        try:
-            yield
-        finally:
-            self._arriving -= 1
-
-    async def _bounded(self, source: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        size = 0
-        async for piece in source:
-            size += len(piece)
-            if size > self.limits.file_bytes:
-                raise too_large(self.limits)
-            yield piece

@@ -16,25 +16,20 @@ from .gaps import MAX_ANSWER, MAX_QUESTION, Meaning, Unanswered, faq_text, neare
 from .passages import FoundPassage, Passage, filterable, guessed_tokens, metadata, split
 from .searches import normalised, result_key, threshold, vector_key
 from .vectors import (
-    MIN_SCORE,
     NO_MODEL,
     NO_WORDS,
     Candidate,
     EmbeddingModel,
-    Hit,
     Point,
     SparseVector,
     Vector,
     clipped,
-    in_order,
-    supported,
 )
 
 __all__ = [
     "CHUNKING",
     "MAX_ANSWER",
     "MAX_QUESTION",
-    "MIN_SCORE",
     "NO_MODEL",
     "NO_WORDS",
     "Build",
@@ -44,7 +39,6 @@ __all__ = [
     "EmbeddingModel",
     "Entry",
     "FoundPassage",
-    "Hit",
     "MalformedDocument",
     "Meaning",
     "Measure",
@@ -62,7 +56,6 @@ __all__ = [
     "faq_text",
     "filterable",
     "guessed_tokens",
-    "in_order",
     "is_document_id",
     "metadata",
     "mismatch",
@@ -74,7 +67,6 @@ __all__ = [
     "result_key",
     "sameness",
     "split",
-    "supported",
     "threshold",
     "unanswered",
     "vector_key",

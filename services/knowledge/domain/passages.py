@@ -37,11 +37,6 @@ class Passage(Struct, frozen=True, kw_only=True):
     text: str
 
     @property
-    def embedded_text(self) -> str:
-        """The text under its title and headings, however long these are."""
-        return "\n".join(part for part in (self.title, self.heading, self.text) if part)
-
-    @property
     def headline(self) -> str:
         """Its title and headings, which other passages may share: what is compared with a question beside the text."""
         if self.heading == self.title or self.heading.startswith(f"{self.title} > "):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 import uuid
-from collections.abc import Iterable
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -14,10 +13,6 @@ from libs.contracts.documents import Metadata
 
 # A unit-length embedding; its dimension is the model's. Empty where there is no model: then only words count.
 Vector: TypeAlias = list[float]
-
-# Chosen on two sets with the int8 MiniLM: of the FAQ set it turns away none of 625 answerable questions and 97 of 100
-# foreign ones; over the seed documents it answers 50 of 55 paraphrases and turns away 16 of 18 near misses.
-MIN_SCORE = 0.33
 
 # The name of no model: passages are then found by their words alone.
 NO_MODEL = "none"
@@ -111,29 +106,6 @@ class Candidate(Struct, frozen=True, kw_only=True):
     lexical: float
 
 
-class Hit(Struct, frozen=True, kw_only=True):
-    """A passage found.
-
-    Attributes:
-        score: the cosine of the question's and the passage's vectors, cut off at 0 and 1. Unrelated texts score
-            below about 0.3, the same text 1. It ranks and it can be compared with MIN_SCORE; it is no probability.
-    """
-
-    passage_id: str
-    document_id: str
-    score: float
-
-
 def clipped(cosine: float) -> float:
     """A cosine as a score: rounding can pass 1, and less than nothing in common is nothing in common."""
     return min(1.0, max(0.0, cosine))
-
-
-def in_order(hits: Iterable[Hit]) -> list[Hit]:
-    """Nearest first; equal scores in the order of their passage ids, so that an answer never depends on the engine."""
-    return sorted(hits, key=lambda hit: (-hit.score, hit.passage_id))
-
-
-def supported(hits: Iterable[Hit], min_score: float = MIN_SCORE) -> list[Hit]:
-    """The hits that an answer may rest on, nearest first. None means: say that nothing is known about it."""
-    return in_order(hit for hit in hits if hit.score >= min_score)

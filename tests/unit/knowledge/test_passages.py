@@ -50,7 +50,6 @@ def test_a_document_becomes_passages_with_derived_ids() -> None:
         ("doc_tea-v3-0", "sess_1", 0, "", "Intro."),
         ("doc_tea-v3-1", "sess_1", 1, "Green", "80 degrees."),
     ]
-    assert passages[1].embedded_text == "Tea: a guide\nGreen\n80 degrees."
 
 
 def test_a_document_without_any_block_is_one_passage() -> None:
@@ -104,16 +103,6 @@ def test_point_ids_are_stable_and_apart_by_tenant() -> None:
     assert str(point("acme", "doc_tea-v1-0").point_id) == "03927b23-32b2-59e9-ab77-29aebaf0615d"
     ids = {point(tenant, passage).point_id for tenant in ("acme", "globex") for passage in ("a-v1-0", "a-v1-1")}
     assert len(ids) == 4
-
-
-def hit(passage_id: str, score: float) -> domain.Hit:
-    return domain.Hit(passage_id=passage_id, document_id="doc_tea", score=score)
-
-
-def test_an_answer_rests_on_what_is_near_enough_nearest_first() -> None:
-    hits = [hit("c", 0.5), hit("a", domain.MIN_SCORE), hit("d", domain.MIN_SCORE - 0.01), hit("b", 0.5)]
-    assert [found.passage_id for found in domain.supported(hits)] == ["b", "c", "a"]
-    assert domain.supported(hits, min_score=0.6) == []
 
 
 @pytest.mark.parametrize(("cosine", "score"), [(-0.2, 0.0), (0.4, 0.4), (1.0000001, 1.0)])
